@@ -1,0 +1,19 @@
+"""Every address of our own web pages that stands in a mail, in one place.
+
+`base_url` is `BASE_URL` without a trailing slash. The web room serves exactly these paths (a test walks both).
+"""
+
+
+def edition_url(base_url: str, edition_id: int) -> str:
+    """브라우저에서 보기: the edition as a web page, the same for every reader."""
+    return f"{base_url}/editions/{edition_id}"
+
+
+def unsubscribe_url(base_url: str, token: str) -> str:
+    """The link of the footer and of List-Unsubscribe: GET shows a page, POST leaves (RFC 8058)."""
+    return f"{base_url}/u/{token}"
+
+
+def outbox_url(base_url: str) -> str:
+    """The mails that the built-in receiving server took, for looking at."""
+    return f"{base_url}/outbox/"

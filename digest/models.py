@@ -1,0 +1,423 @@
+"""The records that pass between the rooms.
+
+Frozen values without behaviour beyond what can be derived from their own fields. A record that only one room needs
+lives in that room. All times are aware UTC; days and hours of the newspaper are reckoned from its own zone by those
+who need them. The words are those of the glossary in ARCHITECTURE.md.
+
+Longer than other modules because it is the vocabulary of all of them: cut up, it would be imported as a whole anyway.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from digest.addresses import Address
+
+# ── collect ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Purpose(StrEnum):
+    """What a source is read for: its articles, or its list of most-read ones (많이 본 뉴스)."""
+
+    ARTICLES = "articles"
+    MOST_READ = "most_read"
+
+
+class Rights(StrEnum):
+    """What may be mailed of a source's articles (저작권법 제46조: only what its owner allowed)."""
+
+    LINK_ONLY = "link_only"
+    EXCERPT = "excerpt"
+    FULL_TEXT_MAIL = "full_text_mail"
+
+
+class SourceState(StrEnum):
+    """`active` is fetched; `paused` was stopped by a person; `removed` is kept only for its articles."""
+
+    ACTIVE = "active"
+    PAUSED = "paused"
+    REMOVED = "removed"
+
+
+@dataclass(frozen=True, slots=True)
+class SourceSpec:
+    """A source as an operator names it, in `SOURCES` or by command. `section` is given to articles without one."""
+
+    name: str
+    type: str
+    url: str
+    purpose: Purpose = Purpose.ARTICLES
+    rights: Rights = Rights.EXCERPT
+    section: str = ""
+    picture_hosts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A stored source: what was asked for, and how fetching it has gone."""
+
+    id: int
+    spec: SourceSpec
+    state: SourceState
+    provisioned: bool
+    etag: str | None = None
+    last_modified: str | None = None
+    first_fetched_at: datetime | None = None
+    last_ok_at: datetime | None = None
+    next_fetch_at: datetime | None = None
+    failures: int = 0
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture of an article: absolute URL, caption as printed (empty if none), size in pixels where known."""
+
+    url: str
+    caption: str = ""
+    width: int | None = None
+    height: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ArticleText:
+    """What an article says at one moment: the part of it that a revision keeps.
+
+    Titles and sub-headlines are verbatim (신문법 제10조②). `excerpt` is plain text, at most 200 characters, cut with
+    an ellipsis. `body` holds plain-text paragraphs, empty where the source gives none. `registered_at` is when the
+    paper says it was published (기사등록), `modified_at` when it says it was changed (기사수정).
+    """
+
+    title: str
+    link: str
+    subheads: tuple[str, ...] = ()
+    section: str = ""
+    byline: str = ""
+    excerpt: str = ""
+    body: tuple[str, ...] = ()
+    picture: Picture | None = None
+    registered_at: datetime | None = None
+    modified_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FoundArticle:
+    """An article as read from a source, before it is compared with what is stored.
+
+    `guid` is the source's own identifier, empty if it gives none. `doubts` says in words what was repaired or
+    guessed ("date without a zone, taken as Asia/Seoul").
+    """
+
+    guid: str
+    text: ArticleText
+    doubts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Article:
+    """A stored article in one of its revisions (usually the latest)."""
+
+    id: int
+    source_id: int
+    source_name: str
+    rights: Rights
+    revision: int
+    text: ArticleText
+    first_seen_at: datetime
+    eligible: bool
+    withdrawn_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MostRead:
+    """One line of a source's list of most-read articles, as the newspaper ranks them."""
+
+    title: str
+    link: str
+    excerpt: str = ""
+
+
+# ── edit ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+ALL_SECTIONS = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A named place in the timetable, from one line of `EDITIONS`.
+
+    `crontab` is five fields with day names, in the newspaper's zone. `sections` is their order in the edition;
+    `*` stands for all the others (without it they are left out). The edition is chosen `cutoff` before its planned
+    time and not sent on its own later than `deadline` after it. `minimum` articles make an edition; `per_section` is
+    how many of a section are shown with excerpts (the rest as headlines), `limit` how many are shown at all.
+    `except_slots`: what these slots brought a reader is left out for that reader. `at_start` opens one edition when
+    the service starts (for watching it, not for newspapers).
+    """
+
+    name: str
+    title: str
+    crontab: str
+    sections: tuple[str, ...] = (ALL_SECTIONS,)
+    cutoff: timedelta = timedelta(0)
+    deadline: timedelta = timedelta(hours=3)
+    minimum: int = 1
+    per_section: int = 8
+    limit: int = 60
+    most_read: int = 5
+    except_slots: tuple[str, ...] = ()
+    at_start: bool = False
+
+
+class EditionState(StrEnum):
+    """`open → chosen → (held ↔) released → sending → done`; any before `done` may become `cancelled`."""
+
+    OPEN = "open"
+    CHOSEN = "chosen"
+    HELD = "held"
+    RELEASED = "released"
+    SENDING = "sending"
+    DONE = "done"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class Edition:
+    """One issue of a slot for one planned time. `reason` says why it is held or cancelled."""
+
+    id: int
+    slot: str
+    title: str
+    planned_at: datetime
+    cutoff_at: datetime
+    deadline_at: datetime
+    state: EditionState
+    reason: str = ""
+    most_read: tuple[MostRead, ...] = ()
+    chosen_at: datetime | None = None
+    released_at: datetime | None = None
+    done_at: datetime | None = None
+
+
+class Role(StrEnum):
+    """How an edition shows an article; `left_out` ones belong to it but are only counted in it."""
+
+    LEAD = "lead"
+    ARTICLE = "article"
+    HEADLINE = "headline"
+    LEFT_OUT = "left_out"
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """An article's place in an edition: which revision, as what, under which section heading, in which order."""
+
+    article_id: int
+    revision: int
+    role: Role
+    section: str
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedArticle:
+    """A placement together with the revision it placed."""
+
+    placement: Placement
+    article: Article
+
+
+# ── readers ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class SubscriberState(StrEnum):
+    """`pending → active ↔ paused`; `active | paused → left | stopped`; `pending → expired`."""
+
+    PENDING = "pending"
+    ACTIVE = "active"
+    PAUSED = "paused"
+    LEFT = "left"
+    STOPPED = "stopped"
+    EXPIRED = "expired"
+
+
+class Format(StrEnum):
+    """`html` is multipart/alternative with both parts; `text` is text/plain alone."""
+
+    HTML = "html"
+    TEXT = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class Subscriber:
+    """A person who asked for editions. `slots` are the names of those, in alphabetical order."""
+
+    id: int
+    address: Address
+    language: str
+    format: Format
+    state: SubscriberState
+    consent: str
+    created_at: datetime
+    slots: tuple[str, ...] = ()
+    left_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """What readers must share to be sent the same message.
+
+    `sections` empty means all of the edition's. `had` are the ids of other slots' editions these readers were sent
+    and whose articles this edition leaves out (`except=`), ascending.
+    """
+
+    language: str
+    format: Format
+    sections: tuple[str, ...] = ()
+    had: tuple[int, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """The text by which the ledger joins readers and messages, unique within an edition."""
+        had = ",".join(str(edition_id) for edition_id in self.had)
+        return f"{self.language}|{self.format}|{','.join(self.sections)}|{had}"
+
+
+# ── messages and deliveries ──────────────────────────────────────────────────────────────────────────────────────
+
+
+class Lane(StrEnum):
+    """`first` is for mails somebody waits for (confirmations, tests, alerts); `bulk` for editions."""
+
+    FIRST = "first"
+    BULK = "bulk"
+
+
+class MessageKind(StrEnum):
+    """What a message is for. Each kind has a folder of templates of the same name."""
+
+    DIGEST = "digest"
+    ALERT = "alert"
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """A composed mail before it is addressed: three spliced texts (see `digest.splice`), UTF-8, CRLF line ends.
+
+    `headers` ends without the blank line and holds neither MIME-Version nor Content-*: those depend on how the parts
+    are encoded and are added by the transport. `html` is empty for a text-only mail.
+    """
+
+    subject: str
+    headers: bytes
+    text: bytes
+    html: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class NewMessage:
+    """A message to be stored. `key` is its idempotency key: the same key is stored once."""
+
+    key: str
+    kind: MessageKind
+    variant: str
+    language: str
+    mail: Mail
+    edition_id: int | None = None
+
+
+class DeliveryState(StrEnum):
+    """The closed set of DESIGN: see the chart in ARCHITECTURE.md for who moves what where."""
+
+    QUEUED = "queued"
+    ATTEMPTING = "attempting"
+    DEFERRED = "deferred"
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    UNCERTAIN = "uncertain"
+    BOUNCED = "bounced"
+    COMPLAINED = "complained"
+    DROPPED = "dropped"
+
+
+class DropReason(StrEnum):
+    """Why a queued delivery was given up without being sent."""
+
+    LEFT = "left"
+    SUPPRESSED = "suppressed"
+    WITHDRAWN = "withdrawn"
+    CANCELLED = "cancelled"
+    TOO_LATE = "too_late"
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One message to one recipient, as claimed by a worker.
+
+    `attempt` counts tries that were begun, this one not included. `deadline_at` None: no deadline.
+    """
+
+    id: int
+    message_id: int
+    edition_id: int | None
+    subscriber_id: int | None
+    recipient: Address
+    lane: Lane
+    attempt: int
+    created_at: datetime
+    deadline_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a server said: code of RFC 5321 §4.2, enhanced status of RFC 3463 (empty if none), first 500 letters."""
+
+    code: int
+    status: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of one attempt. `charged` False: it was the relay's fault and costs the delivery no try.
+
+    `relay_problem` is set where a person should hear of it, in the relay's own words.
+    """
+
+    state: DeliveryState
+    reply: Reply | None = None
+    detail: str = ""
+    charged: bool = True
+    relay_problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryCounts:
+    """How an edition's deliveries stand; `eligible` was counted when they were made."""
+
+    eligible: int
+    by_state: dict[DeliveryState, int] = field(default_factory=dict)
+
+    @property
+    def total(self) -> int:
+        return sum(self.by_state.values())
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether every eligible reader has exactly one delivery in a known state."""
+        return self.eligible == self.total
+
+
+# ── operators ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """What a person must know. One row per `matter` ("source:gaon", "relay"); `count` times since `first_at`."""
+
+    matter: str
+    text: str
+    first_at: datetime
+    last_at: datetime
+    count: int
+    mailed_at: datetime | None = None
+    resolved_at: datetime | None = None

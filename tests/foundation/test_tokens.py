@@ -1,0 +1,53 @@
+"""Links that nobody can guess, change or use for something else."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from digest.errors import BadTokenError
+from digest.tokens import TOKEN_LENGTH, Keyring, TokenPurpose
+
+RING = Keyring.of("the-secret-in-use-0123456789abcdef")
+
+
+@given(st.integers(0, 2**48 - 1))
+def test_a_token_names_its_subject_and_has_a_fixed_length(subject_id: int) -> None:
+    """A fixed length keeps the encoded runs of spliced mails aligned."""
+    token = RING.make(TokenPurpose.LEAVE, subject_id)
+    assert len(token) == TOKEN_LENGTH
+    assert RING.read(TokenPurpose.LEAVE, token) == subject_id
+
+
+def test_every_flipped_character_is_refused() -> None:
+    """A link that was cut or retyped must not leave somebody else's subscription."""
+    token = RING.make(TokenPurpose.LEAVE, 7)
+    for position, letter in enumerate(token):
+        changed = token[:position] + ("b" if letter != "b" else "c") + token[position + 1 :]
+        with pytest.raises(BadTokenError):
+            RING.read(TokenPurpose.LEAVE, changed)
+
+
+def test_a_token_survives_mail_servers_that_fold_case() -> None:
+    """Local parts are folded by some servers on the way."""
+    assert RING.read(TokenPurpose.LEAVE, RING.make(TokenPurpose.LEAVE, 7).upper()) == 7
+
+
+def test_a_token_for_one_purpose_is_noise_for_another() -> None:
+    """The token of a Message-ID is public; it must not unsubscribe."""
+    with pytest.raises(BadTokenError):
+        RING.read(TokenPurpose.LEAVE, RING.make(TokenPurpose.MESSAGE_ID, 7))
+
+
+def test_a_retired_key_goes_on_verifying() -> None:
+    """Mails of last year are still in mailboxes when the secret is changed."""
+    old = RING.make(TokenPurpose.LEAVE, 7)
+    renewed = Keyring.of("a-new-secret-0123456789abcdefghij", ["the-secret-in-use-0123456789abcdef"])
+    assert renewed.read(TokenPurpose.LEAVE, old) == 7
+    assert renewed.make(TokenPurpose.LEAVE, 7) != old
+
+
+@pytest.mark.parametrize("token", ["", "a" * 36, "a" * 38, "가" * 37, "!" * 37, "1" * 37])
+def test_rubbish_is_refused_like_any_other_wrong_token(token: str) -> None:
+    """Strangers type anything behind /u/."""
+    with pytest.raises(BadTokenError):
+        RING.read(TokenPurpose.LEAVE, token)
