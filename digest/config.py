@@ -1,0 +1,351 @@
+"""The settings: read once, typed, and every mistake told at once.
+
+In: the environment and the file `.env` (python-dotenv; the environment wins). Out: one frozen `Settings`. Each setting
+is one field here with its range and default, and one entry with its words in `config.example.env`; a test fails if
+the two differ. A secret may instead come from a file, `NAME_FILE=/path` (systemd credentials, container secrets). A
+wrong or unknown setting stops the start with one line each: which, why, and what to write instead. Nothing else in
+the package reads the environment (ruff's banned-api rule).
+
+pydantic checks the values; the merging is ours, because pydantic-settings lets python-dotenv expand `${…}` even inside
+quotes, which silently changes passwords that hold it.
+"""
+
+import difflib
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Literal, Self
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from dotenv import dotenv_values
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
+
+from digest import addresses, provisioned
+from digest.errors import BadAddressError, SettingMistake, SettingsError
+from digest.models import Slot, SourceSpec
+from digest.tokens import Keyring
+
+ENV_FILE = Path(".env")
+_MAY_COME_FROM_FILE = ("SECRET_KEY", "RETIRED_SECRET_KEYS", "DATABASE_URL", "SMTP_USER", "SMTP_PASSWORD")
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+class Tls(StrEnum):
+    """How the connection to the relay is protected: not at all, by STARTTLS (port 587), from the start (port 465)."""
+
+    NONE = "none"
+    STARTTLS = "starttls"
+    IMPLICIT = "implicit"
+
+
+class Settings(BaseModel):
+    """Everything an operator decides. Field names are the settings' names in small letters."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True, arbitrary_types_allowed=True)
+
+    # The newspaper
+    newspaper_name: str = Field(min_length=1, max_length=60, examples=["가온일보"])
+    newspaper_site: str = Field(examples=["https://www.example.kr"])
+    sender_name: str = Field("", max_length=60, examples=["가온일보 뉴스레터"])
+    sender_address: str = Field(examples=["news@example.kr"])
+    reply_address: str = Field("", examples=["desk@example.kr"])
+    postal_address: str = Field(min_length=1, max_length=200, examples=["(12345) 가온시 큰길 1, 2층"])
+    phone: str = Field(min_length=1, max_length=40, examples=["02-0000-0000"])
+    registration_number: str = Field("", max_length=60)
+    publisher: str = Field("", max_length=60)
+    editor: str = Field("", max_length=60)
+    privacy_officer: str = Field(min_length=1, max_length=100, examples=["홍길동 privacy@example.kr"])
+    operator_email: str = Field("", examples=["operator@example.kr"])
+    time_zone: str = Field("Asia/Seoul", examples=["Asia/Seoul"])
+    language: Literal["ko", "en"] = "ko"
+
+    # Sources and editions
+    sources: tuple[SourceSpec, ...] = ()
+    editions: tuple[Slot, ...] = ()
+    sample: bool = False
+
+    # The relay
+    smtp_host: str = ""
+    smtp_port: int = Field(587, ge=1, le=65535)
+    smtp_tls: Tls = Tls.STARTTLS
+    smtp_verify: bool = True
+    smtp_user: SecretStr = SecretStr("")
+    smtp_password: SecretStr = SecretStr("")
+    smtp_connections: int = Field(4, ge=1, le=50)
+    smtp_messages_per_connection: int = Field(500, ge=1, le=100_000)
+    smtp_timeout_seconds: int = Field(60, ge=1, le=600)
+
+    # Pages, database, files
+    base_url: str = Field(examples=["https://news.example.kr"])
+    web_host: str = Field("127.0.0.1", min_length=1)
+    web_port: int = Field(8000, ge=1, le=65535)
+    database_url: SecretStr = Field(
+        SecretStr("sqlite:///var/digest.sqlite3"), examples=["sqlite:///var/digest.sqlite3"]
+    )
+    data_dir: Path = Path("var")
+    templates_dir: Path | None = None
+    secret_key: SecretStr = Field(examples=["(the output of: digest secret)"])
+    retired_secret_keys: SecretStr = SecretStr("")
+
+    # Collecting
+    fetch_interval_seconds: int = Field(600, ge=5, le=86_400)
+    fetch_timeout_seconds: int = Field(30, ge=1, le=300)
+    fetch_max_bytes: int = Field(5_000_000, ge=10_000, le=100_000_000)
+    private_hosts: tuple[str, ...] = ()
+
+    # Logs
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["auto", "lines", "json"] = "auto"
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The newspaper's time zone."""
+        return ZoneInfo(self.time_zone)
+
+    @property
+    def sender(self) -> addresses.Address:
+        """The From address, checked."""
+        return addresses.parse(self.sender_address)
+
+    @property
+    def reply_to(self) -> addresses.Address:
+        """Where answers of readers go; the sender's address if no other is set."""
+        return addresses.parse(self.reply_address or self.sender_address)
+
+    @property
+    def from_name(self) -> str:
+        """The constant display name of the From header (rule D9)."""
+        return self.sender_name or self.newspaper_name
+
+    @property
+    def has_relay(self) -> bool:
+        """Whether mail leaves this machine; without a relay the built-in outbox keeps every mail."""
+        return bool(self.smtp_host)
+
+    @property
+    def keyring(self) -> Keyring:
+        """The keys of links in mails: `SECRET_KEY`, and retired ones that still verify (newest first)."""
+        return Keyring.of(
+            self.secret_key.get_secret_value(),
+            [key for key in self.retired_secret_keys.get_secret_value().replace(",", " ").split() if key],
+        )
+
+    def slot(self, name: str) -> Slot | None:
+        """Return the slot `name` of `EDITIONS`, or None."""
+        return next((slot for slot in self.editions if slot.name == name), None)
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError(f"{value!r} is no time zone") from error
+        return value
+
+    @field_validator("sender_address", "reply_address", "operator_email")
+    @classmethod
+    def _mail_address(cls, value: str) -> str:
+        if value:
+            try:
+                addresses.parse(value)
+            except BadAddressError as error:
+                raise ValueError(error.why.rstrip(".")) from error
+        return value
+
+    @field_validator("newspaper_site", "base_url")
+    @classmethod
+    def _web_address(cls, value: str) -> str:
+        split = urlsplit(value)
+        if split.scheme not in ("http", "https") or not split.hostname or split.query or split.fragment:
+            raise ValueError(f"{value!r} is no web address")
+        return value.rstrip("/")
+
+    @field_validator("newspaper_name", "sender_name", "publisher", "editor", "postal_address", "phone")
+    @classmethod
+    def _one_line(cls, value: str) -> str:
+        if not value.isprintable():
+            raise ValueError("it holds a line break or an invisible character")
+        return value
+
+    @field_validator("sample", "smtp_verify", mode="before")
+    @classmethod
+    def _yes_or_no(cls, value: object) -> object:
+        if isinstance(value, str) and value not in ("yes", "no"):
+            raise ValueError(f"{value!r} is neither yes nor no")
+        return value == "yes" if isinstance(value, str) else value
+
+    @field_validator("private_hosts", mode="before")
+    @classmethod
+    def _list(cls, value: object) -> object:
+        return tuple(value.replace(",", " ").split()) if isinstance(value, str) else value
+
+    @field_validator("secret_key")
+    @classmethod
+    def _long_secret(cls, value: SecretStr) -> SecretStr:
+        if len(value.get_secret_value()) < 32:
+            raise ValueError("it is shorter than 32 characters, so links could be guessed")
+        return value
+
+    @field_validator("database_url")
+    @classmethod
+    def _known_database(cls, value: SecretStr) -> SecretStr:
+        if not value.get_secret_value().startswith(("sqlite:///", "postgresql://")):
+            raise ValueError("it begins neither with sqlite:/// nor with postgresql://")
+        return value
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_lines(cls, values: Any) -> Any:  # Any: whatever was handed to the class
+        """Prepare what is read with the help of another setting: own pages and lines of the timetable."""
+        if not isinstance(values, dict):
+            return values
+        values = dict(values)
+        own = _own_pages(values)
+        values.setdefault("base_url", own)
+        site = values.get("newspaper_site")
+        if isinstance(site, str) and site.startswith("/"):
+            values["newspaper_site"] = f"{str(values['base_url']).rstrip('/')}{site}"
+        if isinstance(values.get("sources"), str):
+            values["sources"] = _Lines(values["sources"], own)
+            if any(part.strip().startswith("/") for part in values["sources"].text.split("|")):
+                values["private_hosts"] = f"{values.get('private_hosts', '')} {urlsplit(own).netloc}"
+        if isinstance(values.get("editions"), str):
+            values["editions"] = _Lines(values["editions"], str(values.get("time_zone") or "Asia/Seoul"))
+        return values
+
+    @field_validator("sources", mode="before")
+    @classmethod
+    def _sources(cls, value: object) -> object:
+        return provisioned.sources(value.text, own_pages=value.context) if isinstance(value, _Lines) else value
+
+    @field_validator("editions", mode="before")
+    @classmethod
+    def _slots(cls, value: object) -> object:
+        if not isinstance(value, _Lines):
+            return value
+        try:
+            zone = ZoneInfo(value.context)
+        except (ZoneInfoNotFoundError, ValueError):
+            zone = ZoneInfo("Asia/Seoul")  # the zone's own check reports the mistake
+        return provisioned.slots(value.text, zone)
+
+    @model_validator(mode="after")
+    def _together(self) -> Self:
+        if not self.has_relay:
+            return self
+        if self.sample:
+            raise ValueError(
+                "SAMPLE: its subscribers do not exist, so a relay must not get mail for them. Write SAMPLE=no"
+            )
+        split = urlsplit(self.base_url)
+        if split.scheme != "https" and split.hostname not in _LOOPBACK:
+            raise ValueError("BASE_URL: one-click unsubscribing needs https (RFC 8058). Write BASE_URL=https://…")
+        return self
+
+
+@dataclass(frozen=True)
+class _Lines:
+    """The text of a setting of lines, and the other setting it is read with."""
+
+    text: str
+    context: str
+
+
+def _own_pages(values: Mapping[str, Any]) -> str:
+    """Return the address under which this process reaches its own pages."""
+    host, port = values.get("web_host") or "127.0.0.1", values.get("web_port") or 8000
+    return f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}"  # noqa: S104 (compared, not bound)
+
+
+def load(
+    environ: Mapping[str, str] | None = None,
+    env_file: Path = ENV_FILE,
+    overrides: Mapping[str, str] | None = None,
+) -> Settings:
+    """Read the settings, or raise `SettingsError` with every mistake found.
+
+    `environ` None: the environment of the process. An `env_file` that does not exist is an empty one. `overrides` are
+    settings given on the command line; they win over both.
+    """
+    environ = {**(os.environ if environ is None else environ), **(overrides or {})}
+    known = {name.upper() for name in Settings.model_fields}
+    in_file = {key: value or "" for key, value in dotenv_values(env_file, interpolate=False).items()}
+    mistakes = _unknown(in_file, known) + _near_misses(environ, known)
+    given = {**in_file, **{key: value for key, value in environ.items() if key in known or _is_file_name(key)}}
+    values, unreadable = _with_secrets_from_files(given)
+    mistakes += unreadable
+    try:
+        settings = Settings.model_validate({key.lower(): value for key, value in values.items() if key in known})
+    except ValidationError as error:
+        mistakes += [_mistake(detail) for detail in error.errors(include_url=False)]
+        raise SettingsError(mistakes) from error
+    if mistakes:
+        raise SettingsError(mistakes)
+    return settings
+
+
+def _is_file_name(key: str) -> bool:
+    return key.endswith("_FILE") and key.removesuffix("_FILE") in _MAY_COME_FROM_FILE
+
+
+def _unknown(in_file: Iterable[str], known: set[str]) -> list[SettingMistake]:
+    mistakes = []
+    for key in in_file:
+        if key in known or _is_file_name(key):
+            continue
+        near = difflib.get_close_matches(key.upper(), sorted(known), n=1, cutoff=0.6)
+        hint = f"Did you mean {near[0]}?" if near else "Remove the line."
+        mistakes.append(SettingMistake(key, "there is no such setting", hint))
+    return mistakes
+
+
+def _near_misses(environ: Iterable[str], known: set[str]) -> list[SettingMistake]:
+    """Find mistyped names in the environment, which also holds names that are not ours: only very near ones count."""
+    mistakes = []
+    for key in environ:
+        if key in known or _is_file_name(key) or "_" not in key:
+            continue
+        near = difflib.get_close_matches(key, sorted(known), n=1, cutoff=0.9)
+        if near:
+            mistakes.append(SettingMistake(key, "there is no such setting", f"Did you mean {near[0]}?"))
+    return mistakes
+
+
+def _with_secrets_from_files(given: Mapping[str, str]) -> tuple[dict[str, str], list[SettingMistake]]:
+    values = {key: value for key, value in given.items() if value != "" and not _is_file_name(key)}
+    mistakes = []
+    for key, path in given.items():
+        if not _is_file_name(key) or not path:
+            continue
+        name = key.removesuffix("_FILE")
+        if name in values:
+            mistakes.append(SettingMistake(key, f"{name} is set as well", "Keep one of the two."))
+            continue
+        try:
+            values[name] = Path(path).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            mistakes.append(SettingMistake(key, f"{path} cannot be read ({error})", "Name a file this user may read."))
+    return values, mistakes
+
+
+def _mistake(detail: ErrorDetails) -> SettingMistake:
+    if not detail["loc"]:  # a check of several settings together names its own
+        name, _, rest = str(detail["ctx"]["error"]).partition(": ")
+        why, _, instead = rest.rpartition(". ")
+        return SettingMistake(name, why, instead)
+    field = str(detail["loc"][0])
+    name = field.upper()
+    if isinstance(detail.get("ctx", {}).get("error"), provisioned.LineError):
+        why, _, instead = str(detail["ctx"]["error"]).partition("; ")
+        return SettingMistake(name, why, f"{instead[:1].upper()}{instead[1:]}." if instead else "")
+    examples = Settings.model_fields[field].examples if field in Settings.model_fields else None
+    instead = f"Write for example {name}={examples[0]}" if examples else ""
+    if detail["type"] == "missing":
+        return SettingMistake(name, "it is not set", instead)
+    why = str(detail["ctx"]["error"]) if detail["type"] == "value_error" else detail["msg"].rstrip(".")
+    return SettingMistake(name, why, instead)

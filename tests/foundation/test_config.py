@@ -1,0 +1,197 @@
+"""Settings: every mistake told at once, in words that help."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from digest import config
+from digest.config import Settings
+from digest.errors import SettingsError
+from digest.models import Purpose, Rights
+from tests.support.settings import SECRET, make_settings
+
+EXAMPLE = Path(__file__).resolve().parents[2] / "config.example.env"
+GOOD = {
+    "NEWSPAPER_NAME": "가온일보",
+    "NEWSPAPER_SITE": "https://gaon.example",
+    "SENDER_ADDRESS": "news@gaon.example",
+    "POSTAL_ADDRESS": "가온시 큰길 1",
+    "PHONE": "02-0000-0000",
+    "PRIVACY_OFFICER": "박가온",
+    "SECRET_KEY": SECRET,
+}
+
+
+def mistakes(environ: dict[str, str], env_file: Path = Path("/nonexistent/.env")) -> dict[str, str]:
+    """Return the mistakes of these settings, name -> sentence."""
+    with pytest.raises(SettingsError) as refused:
+        config.load(environ, env_file)
+    return {mistake.name: str(mistake) for mistake in refused.value.mistakes}
+
+
+def test_the_example_names_every_setting_once_and_no_other() -> None:
+    """The example is the manual of settings; what it leaves out nobody finds."""
+    text = EXAMPLE.read_text(encoding="utf-8")
+    named = re.findall(r"^([A-Z_]+)=", text, flags=re.MULTILINE)
+    assert sorted(named) == sorted(name.upper() for name in Settings.model_fields)
+
+
+def test_the_example_works_with_a_secret_alone(tmp_path: Path) -> None:
+    """`make run` copies it and writes nothing else into it."""
+    copy = tmp_path / ".env"
+    copy.write_text(EXAMPLE.read_text(encoding="utf-8").replace("SECRET_KEY=\n", f"SECRET_KEY={SECRET}\n", 1))
+    settings = config.load({}, copy)
+    assert [source.name for source in settings.sources] == ["sample", "most-read"]
+    assert settings.sources[0].rights is Rights.FULL_TEXT_MAIL
+    assert settings.sources[1].purpose is Purpose.MOST_READ
+    assert settings.editions[0].at_start
+    assert not settings.has_relay
+
+
+def test_the_defaults_of_the_example_are_the_defaults_of_the_code(tmp_path: Path) -> None:
+    """A line the operator deletes must not change anything silently, unless the example is for the sample."""
+    for_the_sample = {"sample", "sources", "editions", "fetch_interval_seconds", "private_hosts", "secret_key"}
+    # BASE_URL has no fixed default: it follows WEB_HOST and WEB_PORT, and counts as required here.
+    copy = tmp_path / ".env"
+    copy.write_text(EXAMPLE.read_text(encoding="utf-8").replace("SECRET_KEY=\n", f"SECRET_KEY={SECRET}\n", 1))
+    example = config.load({}, copy)
+    identity = {name for name, field in Settings.model_fields.items() if name in _identity() or field.is_required()}
+    for name, field in Settings.model_fields.items():
+        if name not in for_the_sample | identity:
+            assert getattr(example, name) == field.default, name
+
+
+def _identity() -> set[str]:
+    return {"sender_name", "reply_address", "registration_number", "publisher", "editor", "operator_email"}
+
+
+def test_the_sample_follows_the_port_the_pages_listen_on(tmp_path: Path) -> None:
+    """Where 8000 is taken, WEB_PORT is the only line to change."""
+    copy = tmp_path / ".env"
+    copy.write_text(EXAMPLE.read_text(encoding="utf-8").replace("SECRET_KEY=\n", f"SECRET_KEY={SECRET}\n", 1))
+    settings = config.load({}, copy, overrides={"WEB_PORT": "8123"})
+    assert settings.base_url == "http://127.0.0.1:8123"
+    assert settings.newspaper_site == "http://127.0.0.1:8123/sample"
+    assert settings.sources[0].url == "http://127.0.0.1:8123/sample/rss.xml"
+    assert settings.private_hosts == ("127.0.0.1:8123",)
+
+
+def test_a_source_elsewhere_opens_no_private_host(tmp_path: Path) -> None:
+    """Only the paths of this very service are let through the address guard without being named."""
+    settings = config.load({**GOOD, "SOURCES": "gaon | feed | https://gaon.example/rss/all.xml"}, tmp_path / "no.env")
+    assert settings.private_hosts == ()
+
+
+def test_several_mistakes_are_told_together() -> None:
+    """Who starts a service for the first time makes more than one, and wants to restart once."""
+    found = mistakes({**GOOD, "SMTP_PORT": "many", "SENDER_ADDRESS": "nobody", "LANGUAGE": "fr"})
+    assert set(found) == {"SMTP_PORT", "SENDER_ADDRESS", "LANGUAGE"}
+
+
+def test_a_missing_setting_is_named_with_an_example() -> None:
+    """The sentence says what to write."""
+    without = {name: value for name, value in GOOD.items() if name != "PHONE"}
+    assert "PHONE=02-0000-0000" in mistakes(without)["PHONE"]
+
+
+def test_an_unknown_setting_in_the_file_names_the_nearest(tmp_path: Path) -> None:
+    """A mistyped name would otherwise leave the default in force, silently."""
+    env = tmp_path / ".env"
+    env.write_text("SMPT_HOST=relay.example\n")
+    assert "Did you mean SMTP_HOST?" in mistakes(GOOD, env)["SMPT_HOST"]
+
+
+def test_a_mistyped_name_in_the_environment_is_noticed_too() -> None:
+    """Only near misses: the environment holds much that is not ours."""
+    found = mistakes({**GOOD, "SMTP_PASSWROD": "x", "SMTP_FOR_ANOTHER_PROGRAM": "x", "HOME": "/"})
+    assert set(found) == {"SMTP_PASSWROD"}
+
+
+def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
+    """A container overrides what its image brings."""
+    env = tmp_path / ".env"
+    env.write_text("SMTP_PORT=25\nWEB_PORT=9000\n")
+    settings = config.load({**GOOD, "SMTP_PORT": "465"}, env)
+    assert (settings.smtp_port, settings.web_port) == (465, 9000)
+
+
+def test_a_password_with_a_dollar_sign_stays_as_it_is(tmp_path: Path) -> None:
+    """The library would expand it, even in single quotes."""
+    env = tmp_path / ".env"
+    env.write_text("SMTP_PASSWORD='pa${HOME}ss'\n")
+    assert config.load(GOOD, env).smtp_password.get_secret_value() == "pa${HOME}ss"
+
+
+def test_a_secret_may_come_from_a_file(tmp_path: Path) -> None:
+    """systemd credentials and container secrets are files."""
+    secret = tmp_path / "secret"
+    secret.write_text(SECRET + "\n")
+    given = {name: value for name, value in GOOD.items() if name != "SECRET_KEY"}
+    settings = config.load({**given, "SECRET_KEY_FILE": str(secret)}, tmp_path / "no.env")
+    assert settings.secret_key.get_secret_value() == SECRET
+
+
+def test_a_secret_file_that_cannot_be_read_is_a_mistake_with_its_name(tmp_path: Path) -> None:
+    """Not a traceback."""
+    given = {name: value for name, value in GOOD.items() if name != "SECRET_KEY"}
+    assert "cannot be read" in mistakes({**given, "SECRET_KEY_FILE": str(tmp_path / "gone")})["SECRET_KEY_FILE"]
+
+
+def test_a_secret_and_its_file_together_are_a_mistake(tmp_path: Path) -> None:
+    """One of them is not what the operator believes to be in force."""
+    assert "Keep one" in mistakes({**GOOD, "SECRET_KEY_FILE": str(tmp_path)})["SECRET_KEY_FILE"]
+
+
+def test_secrets_never_print() -> None:
+    """Settings end up in error reports."""
+    settings = make_settings(smtp_password="hunter2", database_url="postgresql://a:hunter2@db/digest")
+    assert "hunter2" not in repr(settings)
+    assert SECRET not in repr(settings)
+
+
+def test_the_sample_and_a_relay_exclude_each_other() -> None:
+    """The sample's readers do not exist; a real relay would bounce them all."""
+    assert "SAMPLE=no" in mistakes({**GOOD, "SAMPLE": "yes", "SMTP_HOST": "relay.example"})["SAMPLE"]
+
+
+def test_a_relay_needs_https_pages() -> None:
+    """One-click unsubscribing is https only (RFC 8058 §3.1)."""
+    found = mistakes({**GOOD, "SMTP_HOST": "relay.example", "BASE_URL": "http://news.gaon.example"})
+    assert "BASE_URL=https://" in found["BASE_URL"]
+
+
+@pytest.mark.parametrize(
+    ("line", "word"),
+    [
+        ("morning | 아침 | 0 7 * * 1-5", "names"),
+        ("morning | 아침 | 0 7 * *", "five fields"),
+        ("Morning | 아침 | 0 7 * * *", "small Latin letters"),
+        ("morning | 아침 | 0 7 * * * | cutof=10m", "no option"),
+        ("morning | 아침 | 0 7 * * * | cutoff=ten", "90s, 10m, 3h, 2d"),
+        ("morning | 아침 | 0 7 * * * | except=evening", "names no other slot"),
+        ("morning | 아침 | 0 7 * * *\nmorning | 아침 | 0 8 * * *", "twice"),
+        ("morning | 아침 | 0 7 * * * | minimum=0", "from 1 to"),
+    ],
+)
+def test_a_wrong_line_of_editions_says_what_to_write(line: str, word: str) -> None:
+    """The timetable is what editors change most."""
+    assert word in mistakes({**GOOD, "EDITIONS": line})["EDITIONS"]
+
+
+@pytest.mark.parametrize(
+    ("line", "word"),
+    [
+        ("gaon | feed", "NAME | TYPE | ADDRESS"),
+        ("gaon | feed | file:///etc/passwd", "https://"),
+        ("gaon | feed | https://gaon.example/rss | rights=everything", "link_only"),
+    ],
+)
+def test_a_wrong_line_of_sources_says_what_to_write(line: str, word: str) -> None:
+    """An editor pastes the feed's address here."""
+    assert word in mistakes({**GOOD, "SOURCES": line})["SOURCES"]
+
+
+def test_a_control_character_in_the_newspapers_name_is_refused() -> None:
+    """It stands in every From header."""
+    assert "line break" in mistakes({**GOOD, "NEWSPAPER_NAME": "가온\r\nBcc: x@example.com"})["NEWSPAPER_NAME"]
