@@ -1,0 +1,327 @@
+"""The first schema: sources, articles, editions, readers, messages, deliveries, alerts.
+
+Why: everything the first digest needs, as drawn in ARCHITECTURE.md.
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = None
+
+SERIAL = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+
+
+def upgrade() -> None:
+    op.create_table(
+        "alerts",
+        sa.Column("matter", sa.String(length=120), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("first_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("last_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("count", sa.Integer(), nullable=False),
+        sa.Column("mailed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("resolved_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("matter", name="pk_alerts"),
+    )
+    op.create_table(
+        "editions",
+        sa.Column("id", SERIAL, autoincrement=True, nullable=False),
+        sa.Column("slot", sa.String(length=32), nullable=False),
+        sa.Column("title", sa.Text(), nullable=False),
+        sa.Column("planned_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("cutoff_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("deadline_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("state", sa.String(16), nullable=False),
+        sa.Column("reason", sa.Text(), server_default="", nullable=False),
+        sa.Column("most_read", sa.JSON(), nullable=False),
+        sa.Column("eligible", sa.Integer(), nullable=True),
+        sa.Column("chosen_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("released_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("done_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("id", name="pk_editions"),
+        sa.UniqueConstraint("slot", "planned_at", name="uq_editions_slot_planned_at"),
+    )
+    op.create_index("ix_editions_state", "editions", ["state"], unique=False)
+    op.create_table(
+        "picture_hosts",
+        sa.Column("host", sa.String(length=255), nullable=False),
+        sa.Column("answers_https", sa.Boolean(), nullable=False),
+        sa.Column("checked_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("host", name="pk_picture_hosts"),
+    )
+    op.create_table(
+        "slots",
+        sa.Column("name", sa.String(length=32), nullable=False),
+        sa.Column("since_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("name", name="pk_slots"),
+    )
+    op.create_table(
+        "sources",
+        sa.Column("id", SERIAL, autoincrement=True, nullable=False),
+        sa.Column("name", sa.String(length=32), nullable=False),
+        sa.Column("type", sa.String(length=16), nullable=False),
+        sa.Column("url", sa.Text(), nullable=False),
+        sa.Column("purpose", sa.String(16), nullable=False),
+        sa.Column("rights", sa.String(16), nullable=False),
+        sa.Column("section", sa.String(length=60), server_default="", nullable=False),
+        sa.Column("picture_hosts", sa.JSON(), nullable=False),
+        sa.Column("state", sa.String(16), nullable=False),
+        sa.Column("provisioned", sa.Boolean(), nullable=False),
+        sa.Column("etag", sa.Text(), nullable=True),
+        sa.Column("last_modified", sa.Text(), nullable=True),
+        sa.Column("first_fetched_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("last_ok_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("next_fetch_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("failures", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("problem", sa.Text(), server_default="", nullable=False),
+        sa.Column("lease_owner", sa.String(length=64), nullable=True),
+        sa.Column("lease_until", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("id", name="pk_sources"),
+        sa.UniqueConstraint("name", name="uq_sources_name"),
+    )
+    op.create_table(
+        "subscribers",
+        sa.Column("id", SERIAL, autoincrement=True, nullable=False),
+        sa.Column("address", sa.String(length=254), nullable=False),
+        sa.Column("address_key", sa.String(length=254), nullable=False),
+        sa.Column("domain", sa.String(length=254), nullable=False),
+        sa.Column("language", sa.String(length=8), nullable=False),
+        sa.Column("format", sa.String(16), nullable=False),
+        sa.Column("state", sa.String(16), nullable=False),
+        sa.Column("consent", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("left_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("id", name="pk_subscribers"),
+        sa.UniqueConstraint("address_key", name="uq_subscribers_address_key"),
+    )
+    op.create_index("ix_subscribers_state", "subscribers", ["state"], unique=False)
+    op.create_table(
+        "articles",
+        sa.Column("id", SERIAL, autoincrement=True, nullable=False),
+        sa.Column("source_id", SERIAL, nullable=False),
+        sa.Column("guid_key", sa.String(length=64), nullable=True),
+        sa.Column("link_key", sa.String(length=64), nullable=True),
+        sa.Column("title_key", sa.String(length=64), nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("section", sa.String(length=60), server_default="", nullable=False),
+        sa.Column("registered_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("first_seen_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("last_seen_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("eligible", sa.Boolean(), nullable=False),
+        sa.Column("withdrawn_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["source_id"], ["sources.id"], name="fk_articles_source_id"),
+        sa.PrimaryKeyConstraint("id", name="pk_articles"),
+        sa.UniqueConstraint("link_key", name="uq_articles_link_key"),
+        sa.UniqueConstraint("source_id", "guid_key", name="uq_articles_source_id_guid_key"),
+    )
+    op.create_index("ix_articles_first_seen_at", "articles", ["first_seen_at"], unique=False)
+    op.create_index("ix_articles_title_key", "articles", ["source_id", "title_key"], unique=False)
+    op.create_table(
+        "messages",
+        sa.Column("id", SERIAL, autoincrement=True, nullable=False),
+        sa.Column("key", sa.String(length=255), nullable=False),
+        sa.Column("kind", sa.String(16), nullable=False),
+        sa.Column("edition_id", SERIAL, nullable=True),
+        sa.Column("variant", sa.Text(), server_default="", nullable=False),
+        sa.Column("language", sa.String(length=8), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("headers", sa.LargeBinary(), nullable=False),
+        sa.Column("text", sa.LargeBinary(), nullable=False),
+        sa.Column("html", sa.LargeBinary(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["edition_id"], ["editions.id"], name="fk_messages_edition_id"),
+        sa.PrimaryKeyConstraint("id", name="pk_messages"),
+        sa.UniqueConstraint("key", name="uq_messages_key"),
+    )
+    op.create_index("ix_messages_edition_id", "messages", ["edition_id"], unique=False)
+    op.create_table(
+        "most_read",
+        sa.Column("source_id", SERIAL, nullable=False),
+        sa.Column("position", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("title", sa.Text(), nullable=False),
+        sa.Column("link", sa.Text(), nullable=False),
+        sa.Column("excerpt", sa.Text(), nullable=False),
+        sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["source_id"], ["sources.id"], name="fk_most_read_source_id"),
+        sa.PrimaryKeyConstraint("source_id", "position", name="pk_most_read"),
+    )
+    op.create_table(
+        "subscriptions",
+        sa.Column("subscriber_id", SERIAL, nullable=False),
+        sa.Column("slot", sa.String(length=32), nullable=False),
+        sa.Column("sections", sa.Text(), server_default="", nullable=False),
+        sa.Column("since_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["subscriber_id"], ["subscribers.id"], name="fk_subscriptions_subscriber_id", ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("subscriber_id", "slot", name="pk_subscriptions"),
+    )
+    op.create_index("ix_subscriptions_slot", "subscriptions", ["slot", "subscriber_id"], unique=False)
+    op.create_table(
+        "deliveries",
+        sa.Column("id", SERIAL, autoincrement=True, nullable=False),
+        sa.Column("message_id", SERIAL, nullable=False),
+        sa.Column("edition_id", SERIAL, nullable=True),
+        sa.Column("subscriber_id", SERIAL, nullable=True),
+        sa.Column("recipient", sa.String(length=254), nullable=False),
+        sa.Column("recipient_key", sa.String(length=254), nullable=False),
+        sa.Column("domain", sa.String(length=254), nullable=False),
+        sa.Column("lane", sa.String(16), nullable=False),
+        sa.Column("state", sa.String(16), nullable=False),
+        sa.Column("drop_reason", sa.String(16), nullable=True),
+        sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("deadline_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("lease_owner", sa.String(length=64), nullable=True),
+        sa.Column("lease_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("attempted_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("settled_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("reply_code", sa.Integer(), nullable=True),
+        sa.Column("reply_status", sa.String(length=16), nullable=True),
+        sa.Column("reply_text", sa.Text(), nullable=True),
+        sa.ForeignKeyConstraint(["edition_id"], ["editions.id"], name="fk_deliveries_edition_id"),
+        sa.ForeignKeyConstraint(["message_id"], ["messages.id"], name="fk_deliveries_message_id"),
+        sa.ForeignKeyConstraint(
+            ["subscriber_id"], ["subscribers.id"], name="fk_deliveries_subscriber_id", ondelete="SET NULL"
+        ),
+        sa.PrimaryKeyConstraint("id", name="pk_deliveries"),
+    )
+    op.create_index(
+        "ix_deliveries_attempting",
+        "deliveries",
+        ["lease_until"],
+        unique=False,
+        sqlite_where=sa.text("state = 'attempting'"),
+        postgresql_where=sa.text("state = 'attempting'"),
+    )
+    op.create_index("ix_deliveries_subscriber_id", "deliveries", ["subscriber_id"], unique=False)
+    op.create_index(
+        "ix_deliveries_waiting",
+        "deliveries",
+        ["lane", "due_at", "id"],
+        unique=False,
+        sqlite_where=sa.text("state IN ('queued', 'deferred')"),
+        postgresql_where=sa.text("state IN ('queued', 'deferred')"),
+    )
+    op.create_index(
+        "uq_deliveries_edition_recipient",
+        "deliveries",
+        ["edition_id", "recipient_key"],
+        unique=True,
+        sqlite_where=sa.text("edition_id IS NOT NULL"),
+        postgresql_where=sa.text("edition_id IS NOT NULL"),
+    )
+    op.create_index(
+        "uq_deliveries_message_recipient",
+        "deliveries",
+        ["message_id", "recipient_key"],
+        unique=True,
+        sqlite_where=sa.text("edition_id IS NULL"),
+        postgresql_where=sa.text("edition_id IS NULL"),
+    )
+    op.create_table(
+        "edition_articles",
+        sa.Column("edition_id", SERIAL, nullable=False),
+        sa.Column("article_id", SERIAL, nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("slot", sa.String(length=32), nullable=False),
+        sa.Column("role", sa.String(16), nullable=False),
+        sa.Column("section", sa.String(length=60), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("given_back_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["article_id"], ["articles.id"], name="fk_edition_articles_article_id"),
+        sa.ForeignKeyConstraint(["edition_id"], ["editions.id"], name="fk_edition_articles_edition_id"),
+        sa.PrimaryKeyConstraint("edition_id", "article_id", name="pk_edition_articles"),
+    )
+    op.create_index(
+        "uq_edition_articles_slot_article",
+        "edition_articles",
+        ["slot", "article_id"],
+        unique=True,
+        sqlite_where=sa.text("given_back_at IS NULL"),
+        postgresql_where=sa.text("given_back_at IS NULL"),
+    )
+    op.create_table(
+        "revisions",
+        sa.Column("article_id", SERIAL, nullable=False),
+        sa.Column("revision", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("title", sa.Text(), nullable=False),
+        sa.Column("link", sa.Text(), nullable=False),
+        sa.Column("text", sa.JSON(), nullable=False),
+        sa.ForeignKeyConstraint(["article_id"], ["articles.id"], name="fk_revisions_article_id"),
+        sa.PrimaryKeyConstraint("article_id", "revision", name="pk_revisions"),
+    )
+    op.create_table(
+        "attempts",
+        sa.Column("id", SERIAL, autoincrement=True, nullable=False),
+        sa.Column("delivery_id", SERIAL, nullable=False),
+        sa.Column("began_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("outcome", sa.String(16), nullable=False),
+        sa.Column("charged", sa.Boolean(), nullable=False),
+        sa.Column("reply_code", sa.Integer(), nullable=True),
+        sa.Column("reply_status", sa.String(length=16), nullable=True),
+        sa.Column("detail", sa.Text(), server_default="", nullable=False),
+        sa.ForeignKeyConstraint(["delivery_id"], ["deliveries.id"], name="fk_attempts_delivery_id", ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name="pk_attempts"),
+    )
+    op.create_index("ix_attempts_delivery_id", "attempts", ["delivery_id"], unique=False)
+
+
+def downgrade() -> None:
+    op.drop_index("ix_attempts_delivery_id", table_name="attempts")
+    op.drop_table("attempts")
+    op.drop_table("revisions")
+    op.drop_index(
+        "uq_edition_articles_slot_article",
+        table_name="edition_articles",
+        sqlite_where=sa.text("given_back_at IS NULL"),
+        postgresql_where=sa.text("given_back_at IS NULL"),
+    )
+    op.drop_table("edition_articles")
+    op.drop_index(
+        "uq_deliveries_message_recipient",
+        table_name="deliveries",
+        sqlite_where=sa.text("edition_id IS NULL"),
+        postgresql_where=sa.text("edition_id IS NULL"),
+    )
+    op.drop_index(
+        "uq_deliveries_edition_recipient",
+        table_name="deliveries",
+        sqlite_where=sa.text("edition_id IS NOT NULL"),
+        postgresql_where=sa.text("edition_id IS NOT NULL"),
+    )
+    op.drop_index(
+        "ix_deliveries_waiting",
+        table_name="deliveries",
+        sqlite_where=sa.text("state IN ('queued', 'deferred')"),
+        postgresql_where=sa.text("state IN ('queued', 'deferred')"),
+    )
+    op.drop_index("ix_deliveries_subscriber_id", table_name="deliveries")
+    op.drop_index(
+        "ix_deliveries_attempting",
+        table_name="deliveries",
+        sqlite_where=sa.text("state = 'attempting'"),
+        postgresql_where=sa.text("state = 'attempting'"),
+    )
+    op.drop_table("deliveries")
+    op.drop_index("ix_subscriptions_slot", table_name="subscriptions")
+    op.drop_table("subscriptions")
+    op.drop_table("most_read")
+    op.drop_index("ix_messages_edition_id", table_name="messages")
+    op.drop_table("messages")
+    op.drop_index("ix_articles_title_key", table_name="articles")
+    op.drop_index("ix_articles_first_seen_at", table_name="articles")
+    op.drop_table("articles")
+    op.drop_index("ix_subscribers_state", table_name="subscribers")
+    op.drop_table("subscribers")
+    op.drop_table("sources")
+    op.drop_table("slots")
+    op.drop_table("picture_hosts")
+    op.drop_index("ix_editions_state", table_name="editions")
+    op.drop_table("editions")
+    op.drop_table("alerts")

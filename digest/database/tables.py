@@ -1,0 +1,334 @@
+"""The tables as they stand today. How they came to be is in `migrations/`; a test proves that both agree.
+
+Times are UTC, states are the enums of `digest.models` stored as their text. Conditions that must never be broken are
+unique keys here, not checks in code: one edition per slot and planned time, an article once per slot, a recipient once
+per edition, a message once per idempotency key.
+"""
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+import sqlalchemy as sa
+
+from digest.models import (
+    DeliveryState,
+    DropReason,
+    EditionState,
+    Format,
+    Lane,
+    MessageKind,
+    Purpose,
+    Rights,
+    Role,
+    SourceState,
+    SubscriberState,
+)
+
+metadata = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+class Instant(sa.types.TypeDecorator[datetime]):
+    """An aware UTC datetime on both databases (SQLite keeps it as sortable text without a zone)."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a time without a zone cannot be stored")
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:  # noqa: ARG002 (SQLAlchemy's signature)
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def _choice(kind: type[StrEnum]) -> sa.Enum:
+    return sa.Enum(
+        kind, native_enum=False, create_constraint=False, length=16, values_callable=lambda k: [m.value for m in k]
+    )
+
+
+def _id() -> Any:  # Any: a column whose type differs by database
+    return sa.Column("id", Serial, primary_key=True, autoincrement=True)
+
+
+Serial = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+
+
+def _time(name: str, **options: Any) -> sa.Column[datetime]:
+    return sa.Column(name, Instant, **options)
+
+
+# ── collect ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+sources = sa.Table(
+    "sources",
+    metadata,
+    _id(),
+    sa.Column("name", sa.String(32), nullable=False, unique=True),
+    sa.Column("type", sa.String(16), nullable=False),
+    sa.Column("url", sa.Text, nullable=False),
+    sa.Column("purpose", _choice(Purpose), nullable=False),
+    sa.Column("rights", _choice(Rights), nullable=False),
+    sa.Column("section", sa.String(60), nullable=False, server_default=""),
+    sa.Column("picture_hosts", sa.JSON, nullable=False),
+    sa.Column("state", _choice(SourceState), nullable=False),
+    sa.Column("provisioned", sa.Boolean, nullable=False),
+    sa.Column("etag", sa.Text),
+    sa.Column("last_modified", sa.Text),
+    _time("first_fetched_at"),  # its first successful fetch; articles older than a day at that time are not eligible
+    _time("last_ok_at"),
+    _time("next_fetch_at"),
+    sa.Column("failures", sa.Integer, nullable=False, server_default="0"),  # in a row
+    sa.Column("problem", sa.Text, nullable=False, server_default=""),
+    sa.Column("lease_owner", sa.String(64)),
+    _time("lease_until"),
+)
+
+articles = sa.Table(
+    "articles",
+    metadata,
+    _id(),
+    sa.Column("source_id", sa.ForeignKey("sources.id"), nullable=False),
+    sa.Column("guid_key", sa.String(64)),  # SHA-256 of the guid; unique within the source
+    sa.Column("link_key", sa.String(64)),  # SHA-256 of the canonical link; unique over all sources; NULL if shared
+    sa.Column("title_key", sa.String(64), nullable=False),  # SHA-256 of title and registered time
+    sa.Column("revision", sa.Integer, nullable=False),  # the latest one
+    sa.Column("section", sa.String(60), nullable=False, server_default=""),
+    _time("registered_at"),
+    _time("first_seen_at", nullable=False, index=True),
+    _time("last_seen_at", nullable=False),
+    sa.Column("eligible", sa.Boolean, nullable=False),
+    _time("withdrawn_at"),
+    sa.UniqueConstraint("source_id", "guid_key"),
+    sa.UniqueConstraint("link_key"),
+    sa.Index("ix_articles_title_key", "source_id", "title_key"),
+)
+
+revisions = sa.Table(
+    "revisions",
+    metadata,
+    sa.Column("article_id", sa.ForeignKey("articles.id"), primary_key=True),
+    sa.Column("revision", sa.Integer, primary_key=True, autoincrement=False),
+    _time("seen_at", nullable=False),
+    sa.Column("digest", sa.String(64), nullable=False),  # SHA-256 of the text; equal texts make no revision
+    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("link", sa.Text, nullable=False),
+    sa.Column("text", sa.JSON, nullable=False),  # the other fields of ArticleText
+)
+
+most_read = sa.Table(
+    "most_read",
+    metadata,
+    sa.Column("source_id", sa.ForeignKey("sources.id"), primary_key=True),
+    sa.Column("position", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("link", sa.Text, nullable=False),
+    sa.Column("excerpt", sa.Text, nullable=False),
+    _time("seen_at", nullable=False),
+)
+
+picture_hosts = sa.Table(
+    "picture_hosts",
+    metadata,
+    sa.Column("host", sa.String(255), primary_key=True),
+    sa.Column("answers_https", sa.Boolean, nullable=False),
+    _time("checked_at", nullable=False),
+)
+
+# ── edit ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+slots = sa.Table(
+    "slots",
+    metadata,
+    sa.Column("name", sa.String(32), primary_key=True),
+    _time("since_at", nullable=False),  # first known to this service: no edition is planned before
+)
+
+editions = sa.Table(
+    "editions",
+    metadata,
+    _id(),
+    sa.Column("slot", sa.String(32), nullable=False),
+    sa.Column("title", sa.Text, nullable=False),
+    _time("planned_at", nullable=False),
+    _time("cutoff_at", nullable=False),
+    _time("deadline_at", nullable=False),
+    sa.Column("state", _choice(EditionState), nullable=False),
+    sa.Column("reason", sa.Text, nullable=False, server_default=""),
+    sa.Column("most_read", sa.JSON, nullable=False),
+    sa.Column("eligible", sa.Integer),  # readers counted when the deliveries were made; NULL: not composed yet
+    _time("chosen_at"),
+    _time("released_at"),
+    _time("done_at"),
+    sa.UniqueConstraint("slot", "planned_at"),
+    sa.Index("ix_editions_state", "state"),
+)
+
+edition_articles = sa.Table(
+    "edition_articles",
+    metadata,
+    sa.Column("edition_id", sa.ForeignKey("editions.id"), primary_key=True),
+    sa.Column("article_id", sa.ForeignKey("articles.id"), primary_key=True),
+    sa.Column("revision", sa.Integer, nullable=False),
+    sa.Column("slot", sa.String(32), nullable=False),
+    sa.Column("role", _choice(Role), nullable=False),
+    sa.Column("section", sa.String(60), nullable=False),
+    sa.Column("position", sa.Integer, nullable=False),
+    _time("given_back_at"),  # a cancelled edition's articles are free for the slot's next one
+)
+sa.Index(
+    "uq_edition_articles_slot_article",
+    edition_articles.c.slot,
+    edition_articles.c.article_id,
+    unique=True,
+    sqlite_where=edition_articles.c.given_back_at.is_(None),
+    postgresql_where=edition_articles.c.given_back_at.is_(None),
+)
+
+# ── readers ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+subscribers = sa.Table(
+    "subscribers",
+    metadata,
+    _id(),
+    sa.Column("address", sa.String(254), nullable=False),
+    sa.Column("address_key", sa.String(254), nullable=False, unique=True),
+    sa.Column("domain", sa.String(254), nullable=False),
+    sa.Column("language", sa.String(8), nullable=False),
+    sa.Column("format", _choice(Format), nullable=False),
+    sa.Column("state", _choice(SubscriberState), nullable=False, index=True),
+    sa.Column("consent", sa.Text, nullable=False),  # where the consent came from, in the operator's words
+    _time("created_at", nullable=False),
+    _time("left_at"),
+)
+
+subscriptions = sa.Table(
+    "subscriptions",
+    metadata,
+    sa.Column("subscriber_id", sa.ForeignKey("subscribers.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("slot", sa.String(32), primary_key=True),
+    sa.Column("sections", sa.Text, nullable=False, server_default=""),  # comma-separated and sorted; empty: all
+    _time("since_at", nullable=False),
+    sa.Index("ix_subscriptions_slot", "slot", "subscriber_id"),
+)
+
+# ── messages and deliveries ──────────────────────────────────────────────────────────────────────────────────────
+
+messages = sa.Table(
+    "messages",
+    metadata,
+    _id(),
+    sa.Column("key", sa.String(255), nullable=False, unique=True),
+    sa.Column("kind", _choice(MessageKind), nullable=False),
+    sa.Column("edition_id", sa.ForeignKey("editions.id")),
+    sa.Column("variant", sa.Text, nullable=False, server_default=""),
+    sa.Column("language", sa.String(8), nullable=False),
+    sa.Column("subject", sa.Text, nullable=False),
+    sa.Column("headers", sa.LargeBinary, nullable=False),
+    sa.Column("text", sa.LargeBinary, nullable=False),
+    sa.Column("html", sa.LargeBinary, nullable=False),
+    _time("created_at", nullable=False),
+    sa.Index("ix_messages_edition_id", "edition_id"),
+)
+
+_WAITING = ("queued", "deferred")
+
+deliveries = sa.Table(
+    "deliveries",
+    metadata,
+    _id(),
+    sa.Column("message_id", sa.ForeignKey("messages.id"), nullable=False),
+    sa.Column("edition_id", sa.ForeignKey("editions.id")),
+    sa.Column("subscriber_id", sa.ForeignKey("subscribers.id", ondelete="SET NULL")),
+    sa.Column("recipient", sa.String(254), nullable=False),
+    sa.Column("recipient_key", sa.String(254), nullable=False),
+    sa.Column("domain", sa.String(254), nullable=False),
+    sa.Column("lane", _choice(Lane), nullable=False),
+    sa.Column("state", _choice(DeliveryState), nullable=False),
+    sa.Column("drop_reason", _choice(DropReason)),
+    sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
+    _time("created_at", nullable=False),
+    _time("due_at", nullable=False),  # not before: the edition's time, a reader's hour, or the next try
+    _time("deadline_at"),
+    sa.Column("lease_owner", sa.String(64)),
+    _time("lease_until"),
+    _time("attempted_at"),  # when the last attempt was begun
+    _time("settled_at"),  # when the present state was reached, for states that are an end
+    sa.Column("reply_code", sa.Integer),
+    sa.Column("reply_status", sa.String(16)),
+    sa.Column("reply_text", sa.Text),
+)
+sa.Index(
+    "uq_deliveries_edition_recipient",
+    deliveries.c.edition_id,
+    deliveries.c.recipient_key,
+    unique=True,
+    sqlite_where=deliveries.c.edition_id.is_not(None),
+    postgresql_where=deliveries.c.edition_id.is_not(None),
+)
+sa.Index(
+    "uq_deliveries_message_recipient",
+    deliveries.c.message_id,
+    deliveries.c.recipient_key,
+    unique=True,
+    sqlite_where=deliveries.c.edition_id.is_(None),
+    postgresql_where=deliveries.c.edition_id.is_(None),
+)
+_is_waiting = deliveries.c.state.in_(_WAITING)
+sa.Index(
+    "ix_deliveries_waiting",
+    deliveries.c.lane,
+    deliveries.c.due_at,
+    deliveries.c.id,
+    sqlite_where=_is_waiting,
+    postgresql_where=_is_waiting,
+)
+sa.Index(
+    "ix_deliveries_attempting",
+    deliveries.c.lease_until,
+    sqlite_where=deliveries.c.state == "attempting",
+    postgresql_where=deliveries.c.state == "attempting",
+)
+sa.Index("ix_deliveries_subscriber_id", deliveries.c.subscriber_id)
+
+attempts = sa.Table(
+    "attempts",
+    metadata,
+    _id(),
+    sa.Column("delivery_id", sa.ForeignKey("deliveries.id", ondelete="CASCADE"), nullable=False, index=True),
+    _time("began_at"),
+    _time("ended_at", nullable=False),
+    sa.Column("outcome", _choice(DeliveryState), nullable=False),
+    sa.Column("charged", sa.Boolean, nullable=False),
+    sa.Column("reply_code", sa.Integer),
+    sa.Column("reply_status", sa.String(16)),
+    sa.Column("detail", sa.Text, nullable=False, server_default=""),
+)
+
+# ── operators ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+alerts = sa.Table(
+    "alerts",
+    metadata,
+    sa.Column("matter", sa.String(120), primary_key=True),
+    sa.Column("text", sa.Text, nullable=False),
+    _time("first_at", nullable=False),
+    _time("last_at", nullable=False),
+    sa.Column("count", sa.Integer, nullable=False),
+    _time("mailed_at"),
+    _time("resolved_at"),
+)

