@@ -1,0 +1,1 @@
+"""Web: the pages for readers and operators."""
