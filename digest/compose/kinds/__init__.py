@@ -1,0 +1,10 @@
+"""The message kinds that can be composed; one more is a module here, a folder of templates, and a line."""
+
+from digest.compose.kind import Kind
+from digest.compose.kinds import alert, digest
+from digest.models import MessageKind
+
+KINDS: dict[MessageKind, Kind] = {
+    MessageKind.DIGEST: digest,
+    MessageKind.ALERT: alert,
+}

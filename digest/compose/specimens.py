@@ -1,0 +1,74 @@
+"""Invented values that use everything the templates can show, for `specimen` of the message kinds.
+
+They are never mailed to readers: tests and `digest doctor` compose them to find mistakes in templates.
+"""
+
+from datetime import UTC, datetime, timedelta
+
+from digest.models import (
+    Alert,
+    Article,
+    ArticleText,
+    Edition,
+    EditionState,
+    MostRead,
+    Picture,
+    PlacedArticle,
+    Placement,
+    Rights,
+    Role,
+)
+
+_AT = datetime(2026, 11, 22, 22, 0, tzinfo=UTC)
+_SITE = "https://news.example.com/news/view.php?idx="
+
+
+def edition() -> tuple[Edition, tuple[PlacedArticle, ...]]:
+    """Return an edition and its articles, in every role and with every right."""
+    edition = Edition(
+        id=1,
+        slot="specimen",
+        title="견본 소식",
+        planned_at=_AT,
+        cutoff_at=_AT,
+        deadline_at=_AT + timedelta(hours=3),
+        state=EditionState.CHOSEN,
+        most_read=tuple(
+            MostRead(f"많이 본 견본 기사 {rank}", f"{_SITE}{100 + rank}", "많이 본 기사의 첫머리입니다…")
+            for rank in range(1, 6)
+        ),
+    )
+    return edition, (
+        _placed(1, Role.LEAD, "시정", with_picture=True),
+        _placed(2, Role.ARTICLE, "시정", with_picture=True),
+        _placed(3, Role.ARTICLE, "의회", rights=Rights.LINK_ONLY),
+        _placed(4, Role.HEADLINE, "의회"),
+        _placed(5, Role.ARTICLE, ""),
+        _placed(6, Role.LEFT_OUT, "시정"),
+    )
+
+
+def alerts() -> tuple[Alert, ...]:
+    """Return an alert raised once and one raised again and again."""
+    return (
+        Alert("source:specimen", "The source answers 404. Look at its address.", _AT, _AT, 1),
+        Alert("relay", "The relay refuses the login.\nCheck SMTP_USER.", _AT, _AT + timedelta(hours=2), 12),
+    )
+
+
+def _placed(
+    number: int, role: Role, section: str, *, with_picture: bool = False, rights: Rights = Rights.EXCERPT
+) -> PlacedArticle:
+    text = ArticleText(
+        title=f"견본 기사 {number}, “따옴표”와 <괄호> & 기호가 있는 제목",
+        link=f"{_SITE}{number}&lang=ko",
+        subheads=("첫째 부제", "둘째 부제"),
+        section=section,
+        byline="홍길동 기자",
+        excerpt="기사의 첫머리를 옮긴 글입니다. 이어지는 문장은 줄여서 보여 줍니다…",
+        picture=Picture("https://news.example.com/picture.jpg", "사진 설명", 640, 400) if with_picture else None,
+        registered_at=_AT - timedelta(hours=number),
+        modified_at=_AT if number == 1 else None,
+    )
+    article = Article(number, 1, "specimen", rights, 1, text, first_seen_at=_AT, eligible=True)
+    return PlacedArticle(Placement(number, 1, role, section, position=number), article)

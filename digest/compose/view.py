@@ -1,0 +1,278 @@
+"""An edition as its templates see it: the mail's two parts and the page in the browser are made from one record.
+
+In: the stored edition and its placed articles. Out: `EditionView`, frozen, with everything said in the reader's
+language and the newspaper's zone, so that templates hold layout and sentences and no arithmetic. Titles and
+sub-headlines are verbatim (신문법 제10조②). What a source's rights do not allow is not in the record at all: of a
+`link_only` article neither excerpt nor picture can reach a template.
+
+Article texts are strangers' words: control characters are taken out here, once, so that no title can open a slot of
+`digest.splice`, end a header line or break a line of the text part. Escaping is the renderer's. Pure.
+"""
+
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from html import escape
+
+from digest import links
+from digest.config import Settings
+from digest.languages import Words, words
+from digest.models import Article, Edition, Picture, PlacedArticle, Rights, Role
+
+PICTURE_WIDTH = 552  # pixels: the mail's 600 less its margins
+PICTURE_MAX_HEIGHT = 736  # a portrait picture is made narrower rather than higher than a screen
+ALTERNATIVE_LETTERS = 100
+LINK_MAX_OCTETS = 800  # as it is written in HTML; no line of a mail can hold a much longer one (RFC 5322 §2.1.1)
+MOST_READ_COUNT = 5
+SUMMARY_LETTERS = 90  # about what inboxes show behind the subject
+_PROLONGING = {"Mn", "Me", "Mc", "Sk"}
+_JOINER = "\u200d"
+
+
+@dataclass(frozen=True, slots=True)
+class PictureView:
+    """A picture with the size it is shown at; `height` None where the source does not tell. `title` is its article's,
+    cut, for the alternative text (the caption stands below it anyway).
+    """
+
+    url: str
+    title: str
+    caption: str
+    width: int
+    height: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class HeadlineView:
+    """A title and where it leads."""
+
+    title: str
+    link: str
+
+
+@dataclass(frozen=True, slots=True)
+class ArticleView:
+    """An article shown with its text. `anchor` names it within the page; times are written out, empty if unknown."""
+
+    anchor: str
+    title: str
+    link: str
+    section: str
+    subheads: tuple[str, ...]
+    excerpt: str
+    byline: str
+    registered: str
+    modified: str
+    picture: PictureView | None
+
+
+@dataclass(frozen=True, slots=True)
+class SectionView:
+    """A section: articles with text, then further ones as headlines. `title` is empty for those of no section."""
+
+    title: str
+    articles: tuple[ArticleView, ...]
+    headlines: tuple[HeadlineView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MostReadView:
+    """One of the most read, in the newspaper's own order."""
+
+    title: str
+    link: str
+    excerpt: str
+
+
+@dataclass(frozen=True, slots=True)
+class EditionView:
+    """Everything an edition shows.
+
+    `summary` is its one visible line of titles, cut with an ellipsis; `summary_more` how many articles it does not
+    name. `shown` counts the articles with a title in the edition, `left_out` those that are only counted in it.
+    `identity` are the lines of the imprint.
+    """
+
+    newspaper: str
+    site_url: str
+    title: str
+    day: str
+    date: str
+    web_url: str
+    summary: str
+    summary_more: int
+    lead: ArticleView | None
+    sections: tuple[SectionView, ...]
+    most_read: tuple[MostReadView, ...]
+    left_out: int
+    identity: tuple[str, ...]
+
+    @property
+    def first_title(self) -> str:
+        """The title that stands for the edition in its subject; empty if nothing is shown."""
+        return next(self._titles(), "")
+
+    @property
+    def contents(self) -> tuple[ArticleView, ...]:
+        """The articles shown with text, in their order: the list at the top leads to them."""
+        lead = () if self.lead is None else (self.lead,)
+        return lead + tuple(article for section in self.sections for article in section.articles)
+
+    @property
+    def shown(self) -> int:
+        """How many articles have a title in the edition."""
+        return sum(1 for _ in self._titles())
+
+    def _titles(self) -> Iterator[str]:
+        if self.lead is not None:
+            yield self.lead.title
+        for section in self.sections:
+            yield from (article.title for article in section.articles)
+            yield from (headline.title for headline in section.headlines)
+
+
+def view(settings: Settings, edition: Edition, articles: Sequence[PlacedArticle], language: str) -> EditionView:
+    """Prepare `edition` for its templates. `articles` are those of one variant, in any order; left-out ones count."""
+    said = words(language)
+    placed = sorted(articles, key=lambda one: one.placement.position)
+    lead = next((one for one in placed if one.placement.role is Role.LEAD), None)
+    rest = [one for one in placed if one.placement.role in (Role.ARTICLE, Role.HEADLINE)]
+    titles = [clean(one.article.text.title) for one in ([lead] if lead else []) + rest]
+    summary, more = _summary(titles)
+    return EditionView(
+        newspaper=clean(settings.newspaper_name),
+        site_url=settings.newspaper_site,
+        title=clean(edition.title),
+        day=said.day(edition.planned_at, settings.zone),
+        date=said.date(edition.planned_at, settings.zone),
+        web_url=links.edition_url(settings.base_url, edition.id),
+        summary=summary,
+        summary_more=more,
+        lead=None if lead is None else _article(lead, settings, said),
+        sections=_sections(rest, settings, said),
+        most_read=tuple(
+            MostReadView(clean(one.title), _link(one.link, settings), clean(one.excerpt))
+            for one in edition.most_read[:MOST_READ_COUNT]
+        ),
+        left_out=sum(1 for one in placed if one.placement.role is Role.LEFT_OUT),
+        identity=_identity(settings, said),
+    )
+
+
+def clean(text: str) -> str:
+    """Return `text` on one line: control characters and line ends become blanks, broken surrogates a mark."""
+    if not text.isprintable():  # also true of blanks and signs that are kept; false of nothing that is not
+        text = "".join(map(_cleaned, text))
+    return text.strip()
+
+
+def cut(text: str, letters: int) -> str:
+    """Return `text` with at most `letters` characters, cut with `…`, never within what is seen as one character."""
+    if len(text) <= letters:
+        return text
+    end = letters - 1
+    while end > 0 and (_prolongs(text[end]) or text[end - 1] == _JOINER):
+        end -= 1
+    return text[:end].rstrip() + "…"
+
+
+def _cleaned(char: str) -> str:
+    category = unicodedata.category(char)
+    if category == "Cs":
+        return "\ufffd"
+    return " " if category in {"Cc", "Zl", "Zp"} else char
+
+
+def _prolongs(char: str) -> bool:
+    """Tell whether `char` belongs to the one before it: accents, emoji parts, the vowels of decomposed Hangul."""
+    return (
+        char == _JOINER
+        or "\u1160" <= char <= "\u11ff"
+        or "\U0001f1e6" <= char <= "\U0001f1ff"
+        or unicodedata.category(char) in _PROLONGING
+    )
+
+
+def _summary(titles: Sequence[str]) -> tuple[str, int]:
+    """Join the titles behind the first (that one stands in the subject) as far as a line goes."""
+    told = titles[1:] or titles
+    line = ""
+    for count, title in enumerate(told):
+        longer = f"{line} · {title}" if line else cut(title, SUMMARY_LETTERS)
+        if len(longer) > SUMMARY_LETTERS:
+            return line, len(told) - count
+        line = longer
+    return line, 0
+
+
+def _sections(placed: Sequence[PlacedArticle], settings: Settings, said: Words) -> tuple[SectionView, ...]:
+    by_title: dict[str, list[PlacedArticle]] = {}
+    for one in placed:
+        by_title.setdefault(clean(one.placement.section), []).append(one)
+    return tuple(
+        SectionView(
+            title=title,
+            articles=tuple(_article(one, settings, said) for one in group if one.placement.role is Role.ARTICLE),
+            headlines=tuple(_headline(one.article, settings) for one in group if one.placement.role is Role.HEADLINE),
+        )
+        for title, group in by_title.items()
+    )
+
+
+def _headline(article: Article, settings: Settings) -> HeadlineView:
+    return HeadlineView(clean(article.text.title), _link(article.text.link, settings))
+
+
+def _link(url: str, settings: Settings) -> str:
+    """Return `url` without blanks; a monstrous one would make the whole edition unsendable: the site stands for it."""
+    url = "".join(clean(url).split())
+    return url if _is_short(url) else settings.newspaper_site
+
+
+def _is_short(url: str) -> bool:
+    return 0 < len(escape(url).encode("utf-8")) <= LINK_MAX_OCTETS
+
+
+def _article(placed: PlacedArticle, settings: Settings, said: Words) -> ArticleView:
+    article, text = placed.article, placed.article.text
+    may_quote = article.rights is not Rights.LINK_ONLY
+    return ArticleView(
+        anchor=f"a{article.id}",
+        title=clean(text.title),
+        link=_link(text.link, settings),
+        section=clean(placed.placement.section),
+        subheads=tuple(clean(line) for line in text.subheads),
+        excerpt=clean(text.excerpt) if may_quote else "",
+        byline=clean(text.byline),
+        registered=said.moment(text.registered_at, settings.zone) if text.registered_at else "",
+        modified=said.moment(text.modified_at, settings.zone) if text.modified_at else "",
+        picture=_picture(text.picture, clean(text.title)) if may_quote and text.picture else None,
+    )
+
+
+def _picture(picture: Picture, title: str) -> PictureView | None:
+    url = "".join(clean(picture.url).split())
+    if not _is_short(url):
+        return None
+    width, height = picture.width or 0, picture.height or 0
+    shown = PictureView(url, cut(title, ALTERNATIVE_LETTERS), clean(picture.caption), PICTURE_WIDTH, None)
+    if width <= 0 or height <= 0:
+        return shown
+    scale = min(1.0, PICTURE_WIDTH / width, PICTURE_MAX_HEIGHT / height)
+    return replace(shown, width=max(1, round(width * scale)), height=max(1, round(height * scale)))
+
+
+def _identity(settings: Settings, said: Words) -> tuple[str, ...]:
+    """Write the imprint, of what is set: who (신문법 제21조), where, how to reach them."""
+    who = [
+        settings.newspaper_name,
+        settings.publisher and said.gettext("Publisher: %(name)s", name=settings.publisher),
+        settings.editor and said.gettext("Editor: %(name)s", name=settings.editor),
+        settings.registration_number and said.gettext("Registration: %(number)s", number=settings.registration_number),
+    ]
+    where = [
+        settings.postal_address,
+        settings.phone and said.gettext("Phone: %(phone)s", phone=settings.phone),
+        said.gettext("E-mail: %(address)s", address=settings.reply_to),
+    ]
+    return tuple(" · ".join(clean(part) for part in line if part) for line in (who, where))
