@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from digest.database.connection import Connection
+from digest.database.once import insert_once
 from digest.database.tables import alerts
 from digest.models import Alert
 
@@ -30,7 +31,10 @@ async def raise_alert(connection: Connection, matter: str, text: str, *, at: dat
         )
     )
     if updated.rowcount == 0:
-        await connection.execute(sa.insert(alerts).values(matter=matter, text=text, first_at=at, last_at=at, count=1))
+        # Somebody else may raise it in this moment: one row is enough.
+        await connection.execute(
+            insert_once(connection, alerts).values(matter=matter, text=text, first_at=at, last_at=at, count=1)
+        )
 
 
 async def resolve(connection: Connection, matter: str, *, at: datetime) -> bool:
@@ -46,6 +50,12 @@ async def list_open(connection: Connection) -> list[Alert]:
     rows = await connection.execute(
         sa.select(alerts).where(alerts.c.resolved_at.is_(None)).order_by(alerts.c.last_at.desc())
     )
+    return [_alert(row) for row in rows.mappings()]
+
+
+async def list_all(connection: Connection, *, limit: int = 200) -> list[Alert]:
+    """Return alerts, resolved ones too, newest first."""
+    rows = await connection.execute(sa.select(alerts).order_by(alerts.c.last_at.desc(), alerts.c.matter).limit(limit))
     return [_alert(row) for row in rows.mappings()]
 
 

@@ -12,15 +12,17 @@ Trouble with the database itself (locked, full, gone) is raised as `DatabaseUnav
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
+import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import DBAPIError, IntegrityError, ProgrammingError
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from digest.errors import DatabaseUnavailableError
+from digest.errors import DatabaseUnavailableError, FixSetupError
 
 Connection = AsyncConnection
 
@@ -38,8 +40,18 @@ class Database:
 
     @classmethod
     def open(cls, url: str, *, pool_size: int = 8) -> "Database":
-        """Prepare connections to `url` (`sqlite:///PATH` or `postgresql://…`); nothing is connected yet."""
-        return cls(_engine(url, pool_size))
+        """Prepare connections to `url` (`sqlite:///PATH` or `postgresql://…`); nothing is connected yet.
+
+        Raises `FixSetupError` for an address, driver or folder that cannot be used; its text holds no password.
+        """
+        try:
+            return cls(_engine(url, pool_size))
+        except ModuleNotFoundError as error:
+            raise FixSetupError("PostgreSQL needs its driver: pip install 'newspaper-digest[postgres]'") from error
+        except (ArgumentError, TypeError, ValueError) as error:
+            raise FixSetupError("DATABASE_URL is no address of a database: signs like @ : / in it need %XX") from error
+        except OSError as error:
+            raise FixSetupError(f"The folder of DATABASE_URL cannot be made: {error}") from error
 
     async def close(self) -> None:
         """Close every connection."""
@@ -61,6 +73,12 @@ class Database:
             yield connection
 
 
+async def server_time(connection: Connection) -> datetime:
+    """Return what time the database's machine has (on SQLite: ours, in whole seconds)."""
+    found: datetime = (await connection.execute(sa.select(sa.func.current_timestamp(type_=sa.DateTime)))).scalar_one()
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+
+
 @asynccontextmanager
 async def _translated() -> AsyncIterator[None]:
     """Turn trouble with the database itself into our error; mistakes in our SQL keep their own."""
@@ -70,7 +88,7 @@ async def _translated() -> AsyncIterator[None]:
         raise
     except DBAPIError as error:
         raise DatabaseUnavailableError(f"The database cannot be used now: {error.orig}") from error
-    except (ConnectionError, TimeoutError) as error:
+    except OSError as error:  # refused, timed out, no such host or socket
         raise DatabaseUnavailableError(f"The database cannot be reached: {error}") from error
 
 

@@ -156,6 +156,7 @@ slots = sa.Table(
     metadata,
     sa.Column("name", sa.String(32), primary_key=True),
     _time("since_at", nullable=False),  # first known to this service: no edition is planned before
+    _time("last_planned_at"),  # the latest planned time that was decided, with an edition or (nothing new) without
 )
 
 editions = sa.Table(

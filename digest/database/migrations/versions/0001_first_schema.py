@@ -54,6 +54,7 @@ def upgrade() -> None:
         "slots",
         sa.Column("name", sa.String(length=32), nullable=False),
         sa.Column("since_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("last_planned_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("name", name="pk_slots"),
     )
     op.create_table(

@@ -1,0 +1,205 @@
+"""From a chosen edition to stored messages and deliveries.
+
+In: an edition whose articles are placed. Out: one message per variant really in use, one delivery per reader, all in
+one transaction whose first statement moves the edition to released; the second worker stops there and changes nothing.
+Rendering takes long and needs no lock, so it is done before that transaction. Readers may change meanwhile (somebody
+switches to text, another slot's edition reaches somebody): whoever then has no message although something is left for
+them makes the transaction undo itself, and the missing variants are rendered in another round.
+
+Events: `edition.released`, `edition.audience_moved`.
+"""
+
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from urllib.parse import urlsplit, urlunsplit
+
+import digest.compose.kinds.digest as digest_kind
+from digest.compose import select
+from digest.compose.kind import Composed
+from digest.compose.render import Renderer
+from digest.config import Settings
+from digest.database import Connection, Database, alerts, articles, audience, editions, messages
+from digest.database.audience import Earlier
+from digest.errors import TryLaterError, WrongStateError
+from digest.events import event
+from digest.models import Edition, EditionState, Mail, MessageKind, NewMessage, PlacedArticle, Variant
+
+_ROUNDS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class _Brief:
+    """What an edition's messages are made of, as it stood at one moment."""
+
+    edition: Edition
+    placed: tuple[PlacedArticle, ...]
+    earlier: tuple[Earlier, ...]
+    shown_in: Mapping[int, frozenset[int]]
+    variants: tuple[Variant, ...]
+
+
+_Drafts = dict[Variant, Composed | None]  # None: nothing is left of the edition for this variant
+
+
+class _AudienceMovedError(TryLaterError):
+    """Readers changed while the edition was rendered, and some of them would be missed."""
+
+
+async def compose_edition(
+    database: Database,
+    settings: Settings,
+    renderer: Renderer,
+    edition: Edition,
+    *,
+    states: Collection[EditionState],
+    deadline_at: datetime,
+    now: datetime,
+) -> bool:
+    """Render the edition for all its variants and release it from one of `states`; False if it was not in one.
+
+    Raises `TemplateError` when a template is wrong; the edition then stays as it is.
+    """
+    drafts: _Drafts = {}
+    for _ in range(_ROUNDS):
+        async with database.read() as connection:
+            brief = await _brief(connection, settings, edition, now=now)
+        for variant in brief.variants:
+            if variant not in drafts:
+                drafts[variant] = await asyncio.to_thread(_draft, renderer, settings, brief, variant)
+        try:
+            return await _release(database, brief, drafts, states=states, deadline_at=deadline_at, now=now)
+        except _AudienceMovedError:
+            event("edition.audience_moved", edition_id=edition.id)
+    raise TryLaterError(f"The readers of edition {edition.id} kept changing while it was composed.")
+
+
+async def preview(
+    database: Database, settings: Settings, renderer: Renderer, edition_id: int, variant: Variant
+) -> Mail:
+    """Return the mail that readers of `variant` are sent, storing nothing.
+
+    Raises `WrongStateError` for an edition without chosen articles, and when nothing is left for the variant.
+    """
+    async with database.read() as connection:
+        edition = await editions.get_edition(connection, edition_id)
+        placed = await load_articles(connection, edition_id)
+        shown_in = await editions.shown_articles(connection, variant.had)
+    if edition.state is EditionState.OPEN:
+        raise WrongStateError(f"Edition {edition_id} is still open: its articles are not chosen yet.")
+    brief = _Brief(edition, tuple(placed), (), shown_in, (variant,))
+    composed = _draft(renderer, settings, brief, variant)
+    if composed is None:
+        raise WrongStateError(f"Edition {edition_id} holds no article for these sections.")
+    return composed.mail
+
+
+async def load_articles(connection: Connection, edition_id: int) -> list[PlacedArticle]:
+    """Return an edition's articles as readers are to see them: without withdrawn ones, pictures over https."""
+    placed = await editions.placed_articles(connection, edition_id)
+    return with_https_pictures(placed, await articles.picture_hosts(connection))
+
+
+def with_https_pictures(placed: Sequence[PlacedArticle], hosts: Mapping[str, bool]) -> list[PlacedArticle]:
+    """Turn the pictures' http addresses to https where `hosts` says that the host answers so."""
+    return [_with_https_picture(each, hosts) for each in placed]
+
+
+def _with_https_picture(placed: PlacedArticle, hosts: Mapping[str, bool]) -> PlacedArticle:
+    picture = placed.article.text.picture
+    if picture is None:
+        return placed
+    url = _https(picture.url, hosts)
+    if url == picture.url:
+        return placed
+    text = replace(placed.article.text, picture=replace(picture, url=url))
+    return replace(placed, article=replace(placed.article, text=text))
+
+
+def _https(url: str, hosts: Mapping[str, bool]) -> str:
+    split = urlsplit(url)
+    if split.scheme != "http" or split.port not in (None, 80) or not hosts.get(split.hostname or "", False):
+        return url
+    return urlunsplit(split._replace(scheme="https", netloc=split.netloc.removesuffix(":80")))
+
+
+async def _brief(connection: Connection, settings: Settings, edition: Edition, *, now: datetime) -> _Brief:
+    slot = settings.slot(edition.slot)
+    earlier = await audience.earlier_editions(connection, edition, slot.except_slots if slot else ())
+    return _Brief(
+        edition=edition,
+        placed=tuple(await load_articles(connection, edition.id)),
+        earlier=tuple(earlier),
+        shown_in=await editions.shown_articles(connection, [each.edition_id for each in earlier]),
+        variants=tuple(await audience.variants_in_use(connection, edition, earlier, at=now)),
+    )
+
+
+def _draft(renderer: Renderer, settings: Settings, brief: _Brief, variant: Variant) -> Composed | None:
+    kept = select.for_variant(brief.placed, variant, brief.shown_in)
+    if not kept:
+        return None
+    return digest_kind.compose(renderer, settings, edition=brief.edition, articles=kept, variant=variant)
+
+
+async def _release(
+    database: Database,
+    brief: _Brief,
+    drafts: _Drafts,
+    *,
+    states: Collection[EditionState],
+    deadline_at: datetime,
+    now: datetime,
+) -> bool:
+    edition = brief.edition
+    async with database.begin() as connection:
+        if not await editions.mark_released(connection, edition.id, states=states, at=now, deadline_at=deadline_at):
+            return False
+        await _store_messages(connection, brief, drafts, now=now)
+        eligible = await messages.make_deliveries(
+            connection,
+            edition.id,
+            earlier=brief.earlier,
+            now=now,
+            due_at=max(now, edition.planned_at),
+            deadline_at=deadline_at,
+        )
+        missed = await audience.variants_without_delivery(connection, edition, brief.earlier, at=now)
+        if any(variant not in drafts or drafts[variant] is not None for variant in missed):
+            raise _AudienceMovedError(f"Readers of edition {edition.id} changed while it was composed.")
+        await editions.note_eligible(connection, edition.id, eligible)
+        await alerts.resolve(connection, f"edition:{edition.id}", at=now)
+        await _tell_warnings(connection, edition, [drafts[variant] for variant in brief.variants], now=now)
+    event(
+        "edition.released",
+        edition_id=edition.id,
+        slot=edition.slot,
+        variants=sum(drafts[variant] is not None for variant in brief.variants),
+        eligible=eligible,
+    )
+    return True
+
+
+async def _store_messages(connection: Connection, brief: _Brief, drafts: _Drafts, *, now: datetime) -> None:
+    for variant in brief.variants:
+        composed = drafts[variant]
+        if composed is not None:
+            message = NewMessage(
+                key=messages.edition_key(brief.edition.id, variant),
+                kind=MessageKind.DIGEST,
+                variant=variant.key,
+                language=variant.language,
+                mail=composed.mail,
+                edition_id=brief.edition.id,
+            )
+            await messages.store(connection, message, at=now)
+
+
+async def _tell_warnings(
+    connection: Connection, edition: Edition, composed: Sequence[Composed | None], *, now: datetime
+) -> None:
+    warnings = sorted({warning for each in composed if each is not None for warning in each.warnings})
+    if warnings:
+        text = f"Edition {edition.id} ({edition.title}): " + " ".join(warnings)
+        await alerts.raise_alert(connection, f"edition:{edition.id}:size", text, at=now)

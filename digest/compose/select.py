@@ -1,0 +1,101 @@
+"""Which articles an edition shows, as what and in which order. Pure.
+
+The lead is the newest article with a picture of the first configured section that has one, else the newest of all. The
+sections follow in the configured order (`*`: all others, in alphabetical order, those without a section last), each
+newest first. Beyond `per_section` an article is a headline; beyond `limit` the headlines are left out before articles
+are, so that a busy section does not push out a quiet one. What is left out belongs to the edition all the same: it is
+counted in it and does not come back. The time that orders is the registered one, but never later than the moment we
+first saw the article: a date in the future would hold the top for days.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from digest.models import ALL_SECTIONS, Article, PlacedArticle, Placement, Rights, Role, Slot, Variant
+
+
+def choose(slot: Slot, articles: Sequence[Article]) -> tuple[Placement, ...]:
+    """Return the places of all `articles` in an edition of `slot`, or nothing if fewer than its minimum are shown."""
+    # Of equal times the higher id is the newer: a document's articles are stored from its end, where the oldest stand.
+    newest_first = sorted(articles, key=lambda article: (ordering_time(article), article.id), reverse=True)
+    headings = _headings(slot, newest_first)
+    wanted = [article for article in newest_first if article.text.section in headings]
+    if not wanted:
+        return ()
+    lead = _lead(slot, wanted)
+    by_heading = {heading: _of(wanted, heading, lead) for heading in headings}
+    full = [article for members in by_heading.values() for article in members[: slot.per_section]]
+    heads = [article for members in by_heading.values() for article in members[slot.per_section :]]
+    room = slot.limit - 1
+    roles = {lead.id: Role.LEAD}
+    roles |= {article.id: Role.ARTICLE for article in full[:room]}
+    roles |= {article.id: Role.HEADLINE for article in heads[: max(0, room - len(full))]}
+    if len(roles) < slot.minimum:
+        return ()
+    in_order = [lead, *(article for members in by_heading.values() for article in members)]
+    shown = [article for article in in_order if article.id in roles]
+    rest = [article for article in newest_first if article.id not in roles]
+    return tuple(
+        Placement(
+            article_id=article.id,
+            revision=article.revision,
+            role=roles.get(article.id, Role.LEFT_OUT),
+            section=article.text.section,
+            position=position,
+        )
+        for position, article in enumerate([*shown, *rest])
+    )
+
+
+def for_variant(
+    placed: Sequence[PlacedArticle], variant: Variant, shown_in: Mapping[int, frozenset[int]]
+) -> list[PlacedArticle]:
+    """Return what of an edition the readers of `variant` are sent; nothing if no article would be shown.
+
+    `shown_in` holds the ids of the articles shown in each edition that a variant may have had.
+    """
+    had = frozenset[int]().union(*(shown_in[edition_id] for edition_id in variant.had))
+    kept = [
+        each
+        for each in placed
+        if each.article.id not in had and (not variant.sections or each.placement.section in variant.sections)
+    ]
+    return kept if any(each.placement.role is not Role.LEFT_OUT for each in kept) else []
+
+
+def ordering_time(article: Article) -> datetime:
+    """Return the time an article is ordered by: when it was registered, at the latest when it was first seen."""
+    registered_at = article.text.registered_at
+    return article.first_seen_at if registered_at is None else min(registered_at, article.first_seen_at)
+
+
+def _headings(slot: Slot, articles: Sequence[Article]) -> list[str]:
+    """The names of the sections in the order of the edition, `*` replaced by all that are not named."""
+    others = _others(slot, articles)
+    headings: list[str] = []
+    for name in slot.sections:
+        headings += others if name == ALL_SECTIONS else [name]
+    return list(dict.fromkeys(headings))
+
+
+def _others(slot: Slot, articles: Sequence[Article]) -> list[str]:
+    found = {article.text.section for article in articles} - set(slot.sections)
+    return sorted(found, key=lambda section: (not section, section))
+
+
+def _lead(slot: Slot, wanted: Sequence[Article]) -> Article:
+    others = _others(slot, wanted)
+    for name in slot.sections:
+        members = others if name == ALL_SECTIONS else [name]
+        for article in wanted:
+            if article.text.section in members and _has_picture(article):
+                return article
+    return wanted[0]
+
+
+def _has_picture(article: Article) -> bool:
+    return article.text.picture is not None and article.rights is not Rights.LINK_ONLY
+
+
+def _of(wanted: Sequence[Article], heading: str, lead: Article) -> list[Article]:
+    return [article for article in wanted if article.text.section == heading and article is not lead]

@@ -1,0 +1,120 @@
+"""What makes two finds the same article, and what makes a new text of one.
+
+An article is known by its guid within its source, else by its link over all sources, else by its title together with
+its registered time within its source. Links are compared in a canonical form and stored as given. A mark that several
+different articles of one document share (every link the front page, one guid for all) is no mark and is left out.
+A new text is one that a reader would see: times and the query of a picture's address (signed by some hosts anew for
+every fetch) are not compared. Pure. RFC 3986 §6.2.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
+
+from digest.models import ArticleText, FoundArticle
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+_TRACKING = {
+    "fbclid", "gclid", "dclid", "msclkid", "yclid", "twclid", "igshid", "mc_cid", "mc_eid", "_ga", "_gl", "spm",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """A found article with the keys it can be known by; None where it has no such mark of its own."""
+
+    found: FoundArticle
+    guid: str | None
+    link: str | None
+    title: str
+
+
+def mark(found: Sequence[FoundArticle]) -> list[Marked]:
+    """Give the articles of one document their keys, each article once (the first of doubles)."""
+    marked = [Marked(one, _guid(one), _link(one), _title(one)) for one in found]
+    shared_guids = _shared(marked, lambda one: one.guid, lambda one: (one.title, one.link or one.title))
+    shared_links = _shared(marked, lambda one: one.link, lambda one: (one.found.text.title, one.guid or one.title))
+    shared_titles = _shared(marked, lambda one: one.title, lambda one: (one.guid or one.link or "", one.link or ""))
+    once: list[Marked] = []
+    seen: set[str] = set()
+    for one in marked:
+        guid = None if one.guid in shared_guids else one.guid
+        link = None if one.link in shared_links else one.link
+        title = _key("alone", one.title, one.guid or "", one.link or "") if one.title in shared_titles else one.title
+        keys = {f"guid {guid}" if guid else "", f"link {link}" if link else "", f"title {title}"} - {""}
+        if seen.isdisjoint(keys):
+            once.append(Marked(one.found, guid, link, title))
+        seen |= keys
+    return once
+
+
+def text_digest(text: ArticleText) -> str:
+    """Return the digest of what a reader sees of an article."""
+    picture = text.picture
+    return _key(
+        text.title, canonical_link(text.link), *text.subheads, "|", text.section, text.byline, text.excerpt, *text.body,
+        "|", canonical_link(picture.url).partition("?")[0] if picture else "", picture.caption if picture else "",
+    )  # fmt: skip
+
+
+def canonical_link(link: str) -> str:
+    """Return the form in which two spellings of a link are equal; for comparing only.
+
+    Without scheme (a site that turns to https keeps its articles), default port, tracking parameters and fragment
+    (but one that is a route of its own, `#!/news/1`); host in small letters; query sorted by name.
+    """
+    try:
+        split = urlsplit(link)
+        host, port = (split.hostname or "").rstrip("."), split.port
+    except ValueError:
+        return link
+    if port and port != _DEFAULT_PORTS.get(split.scheme.lower()):
+        host = f"{host}:{port}"
+    pairs = parse_qsl(split.query, keep_blank_values=True)
+    kept = [(name, value) for name, value in pairs if not _is_tracking(name)]
+    query = urlencode(sorted(kept, key=lambda pair: pair[0]))
+    route = f"#{split.fragment}" if split.fragment.startswith(("!", "/")) else ""
+    path = quote(unquote(split.path), safe="/:@!$&'()*+,;=~-._") or "/"
+    return f"{host}{path}{'?' if query else ''}{query}{route}"
+
+
+def _is_tracking(name: str) -> bool:
+    return name.lower().startswith("utm_") or name.lower() in _TRACKING
+
+
+def _key(*parts: str) -> str:
+    return hashlib.sha256("\x00".join(parts).encode("utf-8", "replace")).hexdigest()
+
+
+def _guid(found: FoundArticle) -> str | None:
+    return _key(found.guid) if found.guid.strip() else None
+
+
+def _link(found: FoundArticle) -> str | None:
+    canonical = canonical_link(found.text.link)
+    return None if canonical.endswith("/") and canonical.count("/") == 1 else _key(canonical)  # a front page
+
+
+def _title(found: FoundArticle) -> str:
+    title = " ".join(found.text.title.casefold().split())
+    if found.text.registered_at is None:  # 인사, 부고, 오늘의 운세: without a time a title alone says nothing
+        return _key("undated", title, found.guid, canonical_link(found.text.link))
+    return _key(title, found.text.registered_at.astimezone(UTC).isoformat())
+
+
+def _shared(
+    marked: Iterable[Marked], key: Callable[[Marked], str | None], others: Callable[[Marked], tuple[str, str]]
+) -> set[str]:
+    """Return the keys that articles share which differ in both other respects."""
+    first: dict[str, tuple[str, str]] = {}
+    shared = set()
+    for one in marked:
+        own = key(one)
+        if own is None:
+            continue
+        before = first.setdefault(own, others(one))
+        if all(old != new for old, new in zip(before, others(one), strict=True)):
+            shared.add(own)
+    return shared

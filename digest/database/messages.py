@@ -1,0 +1,169 @@
+"""Messages, and the deliveries that are made of them.
+
+A message is stored once per idempotency key; an edition has one per variant. The deliveries of a whole audience are
+one INSERT … SELECT that joins readers and messages by the variant's key, in the same transaction as the messages: a
+million rows in a second or some, and never half of them. Mails for one person are queued singly, in the lane for what
+somebody waits for. What becomes of a delivery afterwards is in `deliveries`.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from digest.addresses import Address
+from digest.database.audience import Earlier, select_audience
+from digest.database.connection import Connection
+from digest.database.editions import get_edition
+from digest.database.once import insert_once
+from digest.database.tables import Instant, deliveries, messages
+from digest.errors import NotFoundError
+from digest.models import DeliveryState, DropReason, Lane, Mail, MessageKind, NewMessage, Variant
+
+_KEY_LENGTH = 255
+_WAITING = (DeliveryState.QUEUED, DeliveryState.DEFERRED)
+
+
+def edition_key(edition_id: int, variant: Variant) -> str:
+    """Return the idempotency key of an edition's message; a variant too long for the column is hashed."""
+    key = f"edition:{edition_id}:{variant.key}"
+    if len(key) <= _KEY_LENGTH:
+        return key
+    return f"edition:{edition_id}:sha256:{hashlib.sha256(variant.key.encode()).hexdigest()}"
+
+
+async def store(connection: Connection, message: NewMessage, *, at: datetime) -> int:
+    """Store a message and return its id; if its key is stored already, that message's id, unchanged."""
+    inserted = await connection.execute(
+        insert_once(connection, messages)
+        .values(
+            key=message.key,
+            kind=message.kind,
+            edition_id=message.edition_id,
+            variant=message.variant,
+            language=message.language,
+            subject=message.mail.subject,
+            headers=message.mail.headers,
+            text=message.mail.text,
+            html=message.mail.html,
+            created_at=at,
+        )
+        .returning(messages.c.id)
+    )
+    message_id: int | None = inserted.scalar_one_or_none()
+    if message_id is None:
+        stored = await connection.execute(sa.select(messages.c.id).where(messages.c.key == message.key))
+        message_id = stored.scalar_one()
+    return message_id
+
+
+async def queue_one(
+    connection: Connection,
+    message: NewMessage,
+    recipient: Address,
+    *,
+    lane: Lane,
+    at: datetime,
+    deadline_at: datetime | None = None,
+    subscriber_id: int | None = None,
+) -> int | None:
+    """Store a message for one recipient and queue its delivery; return the delivery's id, None if it was queued before.
+
+    The message is stored without an edition, even if it shows one: a test or an alert counts in no edition's sum.
+    """
+    message_id = await store(connection, replace(message, edition_id=None), at=at)
+    inserted = await connection.execute(
+        insert_once(connection, deliveries)
+        .values(
+            message_id=message_id,
+            subscriber_id=subscriber_id,
+            recipient=str(recipient),
+            recipient_key=recipient.key,
+            domain=recipient.domain,
+            lane=lane,
+            state=DeliveryState.QUEUED,
+            created_at=at,
+            due_at=at,
+            deadline_at=deadline_at,
+        )
+        .returning(deliveries.c.id)
+    )
+    delivery_id: int | None = inserted.scalar_one_or_none()
+    return delivery_id
+
+
+async def make_deliveries(
+    connection: Connection,
+    edition_id: int,
+    *,
+    earlier: Sequence[Earlier] = (),
+    now: datetime,
+    due_at: datetime,
+    deadline_at: datetime,
+) -> int:
+    """Make the deliveries of an edition's whole audience and return how many.
+
+    Readers whose variant has no message are left out: for them nothing was left of the edition. `earlier` must be the
+    editions that the messages' variants were made with.
+    """
+    edition = await get_edition(connection, edition_id)
+    audience = select_audience(edition, earlier, at=now)
+    columns: dict[str, sa.ColumnElement[object]] = {
+        "message_id": messages.c.id,
+        "edition_id": messages.c.edition_id,
+        "subscriber_id": audience.c.subscriber_id,
+        "recipient": audience.c.address,
+        "recipient_key": audience.c.address_key,
+        "domain": audience.c.domain,
+        "lane": sa.literal(Lane.BULK, deliveries.c.lane.type),
+        "state": sa.literal(DeliveryState.QUEUED, deliveries.c.state.type),
+        "created_at": sa.literal(now, Instant),
+        "due_at": sa.literal(due_at, Instant),
+        "deadline_at": sa.literal(deadline_at, Instant),
+    }
+    rows = (
+        sa.select(*columns.values())
+        .select_from(audience)
+        .join(messages, messages.c.variant == audience.c.variant)
+        .where(messages.c.edition_id == edition_id)
+    )
+    result = await connection.execute(sa.insert(deliveries).from_select(list(columns), rows))
+    return result.rowcount
+
+
+async def load_mail(connection: Connection, message_id: int) -> tuple[MessageKind, Mail]:
+    """Return a message's kind and its stored mail, or raise `NotFoundError`."""
+    row = (await connection.execute(sa.select(messages).where(messages.c.id == message_id))).mappings().one_or_none()
+    if row is None:
+        raise NotFoundError("message", message_id)
+    mail = Mail(subject=row["subject"], headers=row["headers"], text=row["text"], html=row["html"])
+    return row["kind"], mail
+
+
+async def drop_waiting(connection: Connection, edition_id: int, *, reason: DropReason, at: datetime) -> int:
+    """Give up every delivery of an edition that was not begun; return how many. What is on the wire is left alone."""
+    result = await connection.execute(
+        sa.update(deliveries)
+        .where(deliveries.c.edition_id == edition_id, deliveries.c.state.in_(_WAITING))
+        .values(state=DeliveryState.DROPPED, drop_reason=reason, settled_at=at, lease_owner=None, lease_until=None)
+    )
+    return result.rowcount
+
+
+async def move_deadline(connection: Connection, edition_id: int, *, deadline_at: datetime) -> int:
+    """Give the waiting deliveries of an edition a new deadline; return how many there are."""
+    result = await connection.execute(
+        sa.update(deliveries)
+        .where(deliveries.c.edition_id == edition_id, deliveries.c.state.in_(_WAITING))
+        .values(deadline_at=deadline_at)
+    )
+    return result.rowcount
+
+
+async def may_have_arrived(connection: Connection, edition_id: int) -> bool:
+    """Return whether a delivery of the edition is on the wire, accepted or uncertain: somebody may have read it."""
+    unread = (*_WAITING, DeliveryState.DROPPED, DeliveryState.REFUSED)
+    query = sa.select(sa.exists().where(deliveries.c.edition_id == edition_id, deliveries.c.state.not_in(unread)))
+    return bool((await connection.execute(query)).scalar_one())

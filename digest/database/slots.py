@@ -1,0 +1,113 @@
+"""Slots: since when they are known, which planned times are decided, and which articles are still free for them.
+
+A planned time is decided once, whether it brought an edition or (nothing new) none: the row of the slot is the lock,
+and the condition stands in the UPDATE. Membership is a set, not a span of time: every eligible article that no edition
+of the slot holds is free, however late it was stored, so nothing falls between two editions. The only lower bound is a
+day before the slot was first known, so that a new slot does not bring the archive.
+
+Clocks jump. A stored time more than a day ahead of ours was written under a clock that had jumped: it neither blocks
+the slot nor hides an article until that day comes.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+
+from digest.database.connection import Connection
+from digest.database.once import insert_once
+from digest.database.tables import articles, edition_articles, editions, slots, sources
+from digest.models import Purpose, SourceState
+
+BACKLOG = timedelta(days=1)
+_CLOCK_JUMP = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class SlotHistory:
+    """What decides a slot's next planned time; `decided_at` is the latest one decided, None if there was none."""
+
+    since_at: datetime
+    decided_at: datetime | None
+
+
+async def know_slots(connection: Connection, names: Iterable[str], *, now: datetime) -> None:
+    """Note when each slot was first known; no edition is planned before. Known ones keep their time."""
+    for name in names:
+        await connection.execute(insert_once(connection, slots).values(name=name, since_at=now))
+
+
+async def get_history(connection: Connection, name: str, *, until: datetime) -> SlotHistory | None:
+    """Return the history of slot `name` as seen by a clock that looks ahead to `until`; None for an unknown slot."""
+    believed = until + _CLOCK_JUMP
+    newest = (
+        sa.select(sa.func.max(editions.c.planned_at))
+        .where(editions.c.slot == name, editions.c.planned_at <= believed)
+        .scalar_subquery()
+    )
+    row = (
+        await connection.execute(
+            sa.select(slots.c.since_at, slots.c.last_planned_at, newest.label("newest_at")).where(slots.c.name == name)
+        )
+    ).one_or_none()
+    if row is None:
+        return None
+    decided = [at for at in (row.last_planned_at, row.newest_at) if at is not None and at <= believed]
+    return SlotHistory(row.since_at, max(decided, default=None))
+
+
+async def decide(connection: Connection, name: str, planned_at: datetime, *, until: datetime) -> bool:
+    """Take `planned_at` as the slot's next decided time; False if it, or a later one, was decided before."""
+    believed = until + _CLOCK_JUMP
+    is_taken = sa.exists().where(
+        editions.c.slot == name, editions.c.planned_at >= planned_at, editions.c.planned_at <= believed
+    )
+    result = await connection.execute(
+        sa.update(slots)
+        .where(
+            slots.c.name == name,
+            slots.c.since_at < planned_at,
+            sa.or_(
+                slots.c.last_planned_at.is_(None),
+                slots.c.last_planned_at < planned_at,
+                slots.c.last_planned_at > believed,
+            ),
+            ~is_taken,
+        )
+        .values(last_planned_at=planned_at)
+    )
+    return result.rowcount > 0
+
+
+async def lock(connection: Connection, name: str) -> datetime:
+    """Make others who choose for slot `name` wait for the end of this transaction; return since when it is known."""
+    found = await connection.execute(sa.select(slots.c.since_at).where(slots.c.name == name).with_for_update())
+    since_at: datetime = found.scalar_one()
+    return since_at
+
+
+async def free_articles(
+    connection: Connection, name: str, *, since_at: datetime, cutoff_at: datetime
+) -> list[tuple[int, int]]:
+    """Return (article id, latest revision) of every article the slot's next edition may hold."""
+    is_held = sa.exists().where(
+        edition_articles.c.slot == name,
+        edition_articles.c.article_id == articles.c.id,
+        edition_articles.c.given_back_at.is_(None),
+    )
+    rows = await connection.execute(
+        sa.select(articles.c.id, articles.c.revision)
+        .join(sources, sources.c.id == articles.c.source_id)
+        .where(
+            sources.c.purpose == Purpose.ARTICLES,
+            sources.c.state != SourceState.REMOVED,
+            articles.c.eligible,
+            articles.c.withdrawn_at.is_(None),
+            articles.c.first_seen_at >= since_at - BACKLOG,
+            sa.or_(articles.c.first_seen_at <= cutoff_at, articles.c.first_seen_at > cutoff_at + _CLOCK_JUMP),
+            ~is_held,
+        )
+        .order_by(articles.c.id)
+    )
+    return [(row.id, row.revision) for row in rows]

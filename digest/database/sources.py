@@ -1,0 +1,221 @@
+"""Sources: what is to be fetched, who fetches it now, and how it went.
+
+A due source is claimed by one worker with a lease; the condition stands inside the UPDATE, and PostgreSQL skips rows
+that another worker is claiming. An outcome is written only by the one who still holds the lease. Sources named in
+`SOURCES` are provisioned: kept in step at every start, not to be removed elsewhere. A removed source stays as a row,
+because its articles name it. A new address is a new source under an old name: nothing known of the fetches of the old
+one holds, and its articles of before a day ago are no news again.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from digest.database import alerts, tables
+from digest.database.connection import Connection
+from digest.database.once import insert_once
+from digest.errors import NotFoundError, WrongStateError
+from digest.models import Source, SourceSpec, SourceState
+
+_s = tables.sources.c
+_LONGEST_WAIT = timedelta(hours=26)  # later than any wait we write: the clock was wrong when it was written
+_LONGEST_LEASE = timedelta(hours=1)
+_FORGET = {
+    "etag": None, "last_modified": None, "first_fetched_at": None, "last_ok_at": None, "next_fetch_at": None,
+    "failures": 0, "problem": "", "lease_owner": None, "lease_until": None,
+}  # fmt: skip
+
+
+def alert_matter(name: str) -> str:
+    """Return the matter under which a person is told of a source."""
+    return f"source:{name}"
+
+
+async def provision(connection: Connection, specs: Sequence[SourceSpec], *, now: datetime) -> None:
+    """Bring the provisioned sources in step with `specs`; doing it again changes nothing."""
+    for spec in specs:
+        values = _values(spec)
+        new = {**values, "state": SourceState.ACTIVE, "provisioned": True}
+        await connection.execute(insert_once(connection, tables.sources).values(name=spec.name, **new))
+        same = sa.and_(_s.url == spec.url, _s.type == spec.type, _s.state != SourceState.REMOVED)
+        kept = {name: sa.case((same, _s[name]), else_=empty) for name, empty in _FORGET.items()}
+        state = sa.case((_s.state == SourceState.REMOVED, SourceState.ACTIVE), else_=_s.state)
+        await connection.execute(
+            sa.update(tables.sources)
+            .where(_s.name == spec.name)
+            .values(**values, **kept, provisioned=True, state=sa.type_coerce(state, _s.state.type))
+        )
+    gone = await connection.execute(
+        sa.update(tables.sources)
+        .where(_s.provisioned, _s.name.not_in([spec.name for spec in specs]))
+        .values(state=SourceState.REMOVED, provisioned=False, lease_owner=None, lease_until=None)
+        .returning(_s.name)
+    )
+    for name in gone.scalars():
+        await alerts.resolve(connection, alert_matter(name), at=now)
+
+
+async def list_sources(connection: Connection) -> list[Source]:
+    """Return all sources but the removed ones, by name."""
+    rows = await connection.execute(sa.select(tables.sources).where(_s.state != SourceState.REMOVED).order_by(_s.name))
+    return [_source(row) for row in rows.mappings()]
+
+
+async def get_source(connection: Connection, name: str) -> Source:
+    """Return the source `name`; `NotFoundError` if there is none or it was removed."""
+    rows = await connection.execute(sa.select(tables.sources).where(_s.name == name, _s.state != SourceState.REMOVED))
+    row = rows.mappings().one_or_none()
+    if row is None:
+        raise NotFoundError("source", name)
+    return _source(row)
+
+
+async def add_source(connection: Connection, spec: SourceSpec) -> Source:
+    """Add a source by command, or bring a removed one back; `WrongStateError` if the name is taken."""
+    new = {**_values(spec), **_FORGET, "state": SourceState.ACTIVE, "provisioned": False}
+    added = await connection.execute(
+        insert_once(connection, tables.sources).values(name=spec.name, **new).returning(_s.id)
+    )
+    if added.scalar_one_or_none() is None:
+        revived = await connection.execute(
+            sa.update(tables.sources).where(_s.name == spec.name, _s.state == SourceState.REMOVED).values(new)
+        )
+        if revived.rowcount == 0:
+            raise WrongStateError(
+                f"There is a source {spec.name} already. Take another name, or remove that one first."
+            )
+    return await get_source(connection, spec.name)
+
+
+async def remove_source(connection: Connection, name: str, *, at: datetime) -> None:
+    """Stop fetching a source for good; its articles stay. `WrongStateError` for one that `SOURCES` names."""
+    source = await get_source(connection, name)
+    if source.provisioned:
+        raise WrongStateError(f"The source {name} stands in SOURCES. Remove its line there and start again.")
+    await connection.execute(
+        sa.update(tables.sources)
+        .where(_s.id == source.id, sa.not_(_s.provisioned))
+        .values(state=SourceState.REMOVED, lease_owner=None, lease_until=None)
+    )
+    await alerts.resolve(connection, alert_matter(name), at=at)
+
+
+async def claim_due(connection: Connection, *, owner: str, now: datetime, lease: timedelta, limit: int) -> list[Source]:
+    """Take up to `limit` sources that are due and nobody holds, the longest overdue first."""
+    never_or_due = sa.or_(_s.next_fetch_at.is_(None), _s.next_fetch_at <= now, _s.next_fetch_at > now + _LONGEST_WAIT)
+    due = sa.and_(_s.state == SourceState.ACTIVE, never_or_due, _is_free(now))
+    some = (
+        sa.select(_s.id)
+        .where(due)
+        .order_by(_s.next_fetch_at.asc().nulls_first(), _s.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+        # A CTE is run once. A plain subquery PostgreSQL may run for every row, each time with the next `limit` rows.
+        .cte("free")
+    )
+    return await _claim(connection, sa.and_(_s.id.in_(sa.select(some.c.id)), due), owner, now + lease)
+
+
+async def claim_named(
+    connection: Connection, name: str, *, owner: str, now: datetime, lease: timedelta
+) -> Source | None:
+    """Take the source `name`, due or not, paused or not; None while another worker holds it."""
+    condition = sa.and_(_s.name == name, _s.state != SourceState.REMOVED, _is_free(now))
+    claimed = await _claim(connection, condition, owner, now + lease)
+    return claimed[0] if claimed else None
+
+
+async def mark_fetched(
+    connection: Connection,
+    source: Source,
+    *,
+    owner: str,
+    at: datetime,
+    next_fetch_at: datetime,
+    etag: str | None,
+    last_modified: str | None,
+) -> bool:
+    """Record that `source` answered and could be read; False if `owner` no longer holds it (then keep nothing)."""
+    return await _release(
+        connection,
+        source,
+        owner,
+        etag=etag,
+        last_modified=last_modified,
+        first_fetched_at=sa.func.coalesce(_s.first_fetched_at, sa.literal(at, tables.Instant)),
+        last_ok_at=at,
+        next_fetch_at=next_fetch_at,
+        failures=0,
+        problem="",
+    )
+
+
+async def mark_failed(
+    connection: Connection, source: Source, *, owner: str, next_fetch_at: datetime, problem: str
+) -> bool:
+    """Record one more failure in a row, and why; False if `owner` no longer holds the source."""
+    return await _release(
+        connection, source, owner, next_fetch_at=next_fetch_at, failures=_s.failures + 1, problem=problem
+    )
+
+
+async def _claim(
+    connection: Connection, condition: sa.ColumnElement[bool], owner: str, until: datetime
+) -> list[Source]:
+    rows = await connection.execute(
+        sa.update(tables.sources)
+        .where(condition)
+        .values(lease_owner=owner, lease_until=until)
+        .returning(*tables.sources.c)
+    )
+    return [_source(row) for row in rows.mappings()]
+
+
+async def _release(connection: Connection, source: Source, owner: str, **values: Any) -> bool:
+    result = await connection.execute(
+        sa.update(tables.sources)
+        .where(_s.id == source.id, _s.lease_owner == owner, _s.url == source.spec.url)
+        .values(lease_owner=None, lease_until=None, **values)
+    )
+    return result.rowcount > 0
+
+
+def _is_free(now: datetime) -> sa.ColumnElement[bool]:
+    return sa.or_(_s.lease_until.is_(None), _s.lease_until <= now, _s.lease_until > now + _LONGEST_LEASE)
+
+
+def _values(spec: SourceSpec) -> dict[str, Any]:
+    return {
+        "type": spec.type,
+        "url": spec.url,
+        "purpose": spec.purpose,
+        "rights": spec.rights,
+        "section": spec.section[:60],
+        "picture_hosts": list(spec.picture_hosts),
+    }
+
+
+def _source(row: Any) -> Source:  # Any: a row mapping
+    return Source(
+        id=row["id"],
+        spec=SourceSpec(
+            name=row["name"],
+            type=row["type"],
+            url=row["url"],
+            purpose=row["purpose"],
+            rights=row["rights"],
+            section=row["section"],
+            picture_hosts=tuple(row["picture_hosts"]),
+        ),
+        state=row["state"],
+        provisioned=row["provisioned"],
+        etag=row["etag"],
+        last_modified=row["last_modified"],
+        first_fetched_at=row["first_fetched_at"],
+        last_ok_at=row["last_ok_at"],
+        next_fetch_at=row["next_fetch_at"],
+        failures=row["failures"],
+        problem=row["problem"],
+    )

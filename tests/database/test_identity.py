@@ -1,0 +1,33 @@
+"""Links in the form in which they are compared."""
+
+import pytest
+
+from digest.database.identity import canonical_link
+
+
+@pytest.mark.parametrize(
+    ("link", "canonical"),
+    [
+        ("HTTP://WWW.Gaon.Example:80/News/1", "www.gaon.example/News/1"),
+        ("https://gaon.example:443", "gaon.example/"),
+        ("https://gaon.example:8443/1", "gaon.example:8443/1"),
+        ("https://gaon.example/view.php?idx=7&utm_source=rss&fbclid=x", "gaon.example/view.php?idx=7"),
+        ("https://gaon.example/v?b=2&a=1", "gaon.example/v?a=1&b=2"),
+        ("https://gaon.example/v?a=2&a=1&b=", "gaon.example/v?a=2&a=1&b="),
+        ("https://gaon.example/v#comments", "gaon.example/v"),
+        ("https://gaon.example/#!/news/1", "gaon.example/#!/news/1"),
+        ("https://gaon.example/%EB%89%B4%EC%8A%A4", "gaon.example/%EB%89%B4%EC%8A%A4"),
+        ("https://gaon.example/뉴스", "gaon.example/%EB%89%B4%EC%8A%A4"),
+        ("http://[::1", "http://[::1"),
+    ],
+)
+def test_spellings_of_one_link_are_equal(link: str, canonical: str) -> None:
+    """Scheme, case of the host, default port, tracking, order and fragment do not make another article."""
+    assert canonical_link(link) == canonical
+    assert canonical_link(f"https://{canonical}") == canonical or link == canonical
+
+
+def test_what_names_another_page_stays() -> None:
+    """Path, other ports and every other parameter are kept."""
+    links = ["https://g.example/1", "https://g.example/1/", "https://g.example/1?p=1", "https://m.g.example/1"]
+    assert len({canonical_link(link) for link in links}) == len(links)

@@ -1,0 +1,150 @@
+"""Sources, articles, readers and relay outcomes for the tests of editions, each in one line."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from digest import addresses
+from digest.database import Database, articles, subscribers
+from digest.database.tables import articles as articles_table
+from digest.database.tables import deliveries, editions, sources
+from digest.models import (
+    ArticleText,
+    DeliveryState,
+    EditionState,
+    Format,
+    FoundArticle,
+    Purpose,
+    Rights,
+    Source,
+    SourceSpec,
+    SourceState,
+    Subscriber,
+)
+from tests.support.clock import StoppedClock
+
+
+class Newsroom:
+    """Acts on `database` at the time of `clock`. Titles stand for articles; each is of a source `gaon`."""
+
+    def __init__(self, database: Database, clock: StoppedClock) -> None:
+        self.database = database
+        self.clock = clock
+        self.source: Source | None = None
+
+    async def publish(self, *titles: str, section: str = "시정", **text: Any) -> list[int]:
+        """Store articles first seen now, the last one being the newest; return their ids."""
+        source = self.source or await self._add_source()
+        found = [
+            FoundArticle(
+                guid=f"{section}/{title}",
+                text=ArticleText(
+                    **{
+                        "title": title,
+                        "link": f"https://gaon.example/{section}/{title}",
+                        "section": section,
+                        "excerpt": f"{title}의 요약",
+                        "registered_at": self.clock(),
+                        **text,
+                    }
+                ),
+            )
+            for title in titles
+        ]
+        async with self.database.begin() as connection:
+            await articles.store_found(connection, source, found[::-1], now=self.clock())  # feeds list the newest first
+            rows = await connection.execute(
+                sa.select(articles_table.c.id).order_by(articles_table.c.id.desc()).limit(len(titles))
+            )
+            return sorted(rows.scalars())
+
+    async def subscribe(
+        self,
+        *names: str,
+        slots: Iterable[str] = ("morning",),
+        language: str = "ko",
+        format: Format = Format.HTML,
+        sections: Sequence[str] = (),
+    ) -> list[Subscriber]:
+        """Add active readers `NAME@reader.example`."""
+        async with self.database.begin() as connection:
+            return [
+                await subscribers.add(
+                    connection,
+                    addresses.parse(f"{name}@reader.example"),
+                    slots=slots,
+                    language=language,
+                    format=format,
+                    sections=sections,
+                    consent="test",
+                    at=self.clock(),
+                )
+                for name in names
+            ]
+
+    async def recipients(self, edition_id: int, *states: DeliveryState) -> list[str]:
+        """The names of those who have a delivery of the edition (in one of `states`), in alphabetical order."""
+        async with self.database.read() as connection:
+            rows = await connection.execute(
+                sa.select(deliveries.c.recipient).where(
+                    deliveries.c.edition_id == edition_id, deliveries.c.state.in_(states or tuple(DeliveryState))
+                )
+            )
+            return sorted(address.split("@")[0] for address in rows.scalars())
+
+    async def mark(self, edition_id: int, state: DeliveryState, *names: str) -> None:
+        """Pretend that the deliveries of an edition (to `names`, or all) ended in `state`."""
+        query = sa.update(deliveries).where(deliveries.c.edition_id == edition_id).values(state=state)
+        if names:
+            query = query.where(deliveries.c.recipient.in_([f"{name}@reader.example" for name in names]))
+        async with self.database.begin() as connection:
+            await connection.execute(query)
+
+    async def set_state(self, edition_id: int, state: EditionState) -> None:
+        """Put an edition into `state`, however it may have come there."""
+        async with self.database.begin() as connection:
+            await connection.execute(sa.update(editions).where(editions.c.id == edition_id).values(state=state))
+
+    async def count_editions(self) -> int:
+        async with self.database.read() as connection:
+            return int((await connection.execute(sa.select(sa.func.count()).select_from(editions))).scalar_one())
+
+    async def eligible(self, edition_id: int) -> int | None:
+        async with self.database.read() as connection:
+            query = sa.select(editions.c.eligible).where(editions.c.id == edition_id)
+            found: int | None = (await connection.execute(query)).scalar_one()
+            return found
+
+    async def _add_source(self, at: datetime | None = None) -> Source:
+        """A source that was fetched before, so that all it brings now is eligible."""
+        spec = SourceSpec(name="gaon", type="feed", url="https://gaon.example/rss")
+        fetched_at = at or self.clock()
+        async with self.database.begin() as connection:
+            inserted = await connection.execute(
+                sa.insert(sources)
+                .values(
+                    name=spec.name,
+                    type=spec.type,
+                    url=spec.url,
+                    purpose=Purpose.ARTICLES,
+                    rights=Rights.EXCERPT,
+                    picture_hosts=[],
+                    state=SourceState.ACTIVE,
+                    provisioned=False,
+                    first_fetched_at=fetched_at,
+                )
+                .returning(sources.c.id)
+            )
+            source_id = inserted.scalar_one()
+        self.source = Source(source_id, spec, SourceState.ACTIVE, provisioned=False, first_fetched_at=fetched_at)
+        return self.source
+
+    async def use_new_source(self) -> None:
+        """Make the source one that was never fetched: what it brings next is its backlog."""
+        source = self.source or await self._add_source()
+        async with self.database.begin() as connection:
+            await connection.execute(sa.update(sources).where(sources.c.id == source.id).values(first_fetched_at=None))
+        self.source = replace(source, first_fetched_at=None)
