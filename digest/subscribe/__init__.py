@@ -1,0 +1,1 @@
+"""Subscribe: how readers come, change their choices, and leave."""

@@ -1,0 +1,68 @@
+"""The web room put together: which page answers at which address, behind the guard.
+
+In: the database, the settings, and what only some installations have (the sample newspaper, the outbox). Out: one ASGI
+app without any state of its own, so that any number of web processes serve the same. An address that is not listed
+here does not exist. Every link that stands in a mail is made by `digest.links` and served from here.
+"""
+
+from datetime import datetime
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.routing import BaseRoute, Route
+
+from digest.clock import Clock
+from digest.config import Settings
+from digest.database import Database
+from digest.errors import TryLaterError
+from digest.web import outbox, sample
+from digest.web.guard import Guard, Policy, picture_origins
+from digest.web.pages import Pages
+from digest.web.templating import Templates
+
+_QUIET = ("health", "ready", "static")
+
+
+def build(
+    *,
+    database: Database,
+    settings: Settings,
+    clock: Clock,
+    sample_started_at: datetime | None,
+    outbox_dir: Path | None,
+) -> Starlette:
+    """Build the app.
+
+    `sample_started_at`: when the sample newspaper came out; it is served only if `settings.sample`. `outbox_dir`: where
+    the built-in receiving server keeps mails; None, or any relay in the settings: there is no outbox.
+    """
+    policy = Policy(picture_origins(settings))
+    templates = Templates(settings)
+    kept_mails = None if settings.has_relay else outbox_dir
+    pages = Pages(database, settings, clock, templates, policy, has_outbox=kept_mails is not None)
+    routes: list[BaseRoute] = [
+        *(Route(path, pages.folder, name="folder") for path in ("/outbox", "/sample")),
+        Route("/", pages.home, name="home"),
+        Route("/healthz", pages.health, name="health"),
+        Route("/readyz", pages.ready, name="ready"),
+        Route("/editions/{edition_id}", pages.edition, name="edition"),
+        Route("/u/{token}", pages.unsubscribe, name="unsubscribe", methods=["GET", "POST"]),
+        Route("/static/{name}", pages.static, name="static"),
+    ]
+    quiet = set(_QUIET)
+    if kept_mails is not None:
+        routes += outbox.routes(templates, policy, kept_mails)
+    if settings.sample and sample_started_at is not None:
+        newspaper = sample.routes(templates.render, settings.base_url, sample_started_at, clock)
+        quiet |= {route.name for route in newspaper if isinstance(route, Route)}
+        routes += newspaper
+    app = Starlette(
+        routes=routes,
+        middleware=[Middleware(Guard, policy=policy, refuse=pages.refuse, quiet_routes=frozenset(quiet))],
+        exception_handlers={HTTPException: pages.refuse_politely, TryLaterError: pages.not_now},
+    )
+    # Starlette would send people to whatever host their Host header names.
+    app.router.redirect_slashes = False
+    return app

@@ -1,0 +1,156 @@
+"""The pages for readers: the front door, an edition in the browser (브라우저에서 보기), and leaving.
+
+In: requests the guard let through. Out: pages in Korean or English. Looking at a page changes nothing, whoever or
+whatever follows the link; only the POST behind the one button of `/u/TOKEN` acts. That POST is also RFC 8058's
+one-click: its body is not even looked at, since mail providers send it in two encodings and our button sends none,
+and the token in the path is the whole authority. What was refused and why is the same for everyone who asks.
+
+An edition's page is the same for every reader and holds nothing about any of them; articles withdrawn since are left
+out of it.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import jinja2
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
+
+from digest.clock import Clock
+from digest.compose import composer
+from digest.compose.view import view
+from digest.config import Settings
+from digest.database import Database, editions, migrate
+from digest.errors import BadTokenError, NotFoundError
+from digest.events import failure, warning
+from digest.models import Edition, PlacedArticle, Subscriber
+from digest.subscribe import unsubscribe
+from digest.web.guard import Policy
+from digest.web.outbox import is_near
+from digest.web.templating import Templates
+
+LATEST_EDITIONS = 20
+READY_TIMEOUT_SECONDS = 5
+
+_KEPT_A_YEAR = "public, max-age=31536000, immutable"
+_KEPT_AN_HOUR = "public, max-age=3600"
+_NOT_KEPT = {"Cache-Control": "no-store", "X-Robots-Tag": "noindex"}
+
+
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """The pages, each a method that answers one route."""
+
+    database: Database
+    settings: Settings
+    clock: Clock
+    templates: Templates
+    policy: Policy
+    has_outbox: bool
+
+    async def home(self, request: Request) -> Response:
+        async with self.database.read() as connection:
+            latest = await editions.list_editions(connection, limit=LATEST_EDITIONS * 2)
+        public = [edition for edition in latest if editions.is_public(edition)][:LATEST_EDITIONS]
+        context = {"editions": public, "outbox_is_open": self.has_outbox and is_near(request)}
+        return self.templates.page("home.html", context, language=self.templates.language_of(request))
+
+    async def health(self, _request: Request) -> Response:
+        """Answer as long as the process runs; what it depends on is for `ready` to say."""
+        return PlainTextResponse("ok", headers=_NOT_KEPT)
+
+    async def ready(self, _request: Request) -> Response:
+        """Answer whether pages that need the database would work; why not is for the log."""
+        try:
+            async with asyncio.timeout(READY_TIMEOUT_SECONDS):
+                await migrate.require_current(self.database)
+        except Exception as error:  # whatever is wrong with the database, drivers' own errors included
+            warning("web.not_ready", why=f"{type(error).__name__}: {error}")
+            return PlainTextResponse("not ready", status_code=503, headers=_NOT_KEPT)
+        return PlainTextResponse("ready", headers=_NOT_KEPT)
+
+    async def static(self, request: Request) -> Response:
+        file = self.templates.static_files.get(request.path_params["name"])
+        if file is None:
+            raise HTTPException(404)
+        is_named_by_content = request.query_params.get("v") == file.version
+        headers = {"Cache-Control": _KEPT_A_YEAR if is_named_by_content else _KEPT_AN_HOUR}
+        return Response(file.content, media_type=file.media_type, headers=headers)
+
+    async def folder(self, request: Request) -> Response:
+        """Lead from a folder typed without its slash to the folder, by a path and never by a host."""
+        return RedirectResponse(f"{self.templates.root}{request.url.path}/")
+
+    async def edition(self, request: Request) -> Response:
+        found = await self._public_edition(request.path_params["edition_id"])
+        language = self.templates.language_of(request)
+        if found is None:
+            return self._error(request, 404, matter="edition")
+        edition, articles = found
+        context = {
+            "view": view(self.settings, edition, articles, language),
+            "planned_at": edition.planned_at,
+            "allows_picture": self.policy.allows_picture,
+        }
+        return self.templates.page("edition.html", context, language=language)
+
+    async def unsubscribe(self, request: Request) -> Response:
+        """Show the page with the one button, or leave."""
+        token = request.path_params["token"]
+        try:
+            if request.method == "POST":
+                left = await unsubscribe.leave(self.database, self.settings.keyring, token, now=self.clock())
+                return self._left_page(request, left.subscriber)
+            subscriber = await unsubscribe.read_subscriber(self.database, self.settings.keyring, token)
+        except BadTokenError:
+            return self._error(request, 404, matter="link")
+        if subscriber is None or unsubscribe.is_gone(subscriber):
+            return self._left_page(request, subscriber)
+        slots = [self.settings.slot(name) for name in subscriber.slots]
+        context = {"masked_address": subscriber.address.masked, "titles": [slot.title for slot in slots if slot]}
+        language = self.templates.language_of(request, subscriber.language)
+        return self.templates.page("unsubscribe.html", context, language=language, headers=_NOT_KEPT)
+
+    def refuse(self, request: Request, status: int) -> Response:
+        """Answer with the page for `status`, in general words; without a page if an operator's template is broken."""
+        try:
+            return self._error(request, status)
+        except jinja2.TemplateError as error:
+            failure("web.template_broken", exc_info=error)
+            return PlainTextResponse(f"{status}", status_code=status, headers=_NOT_KEPT)
+
+    async def refuse_politely(self, request: Request, error: Exception) -> Response:
+        """Answer what the router or a page refused: no such page, no such method."""
+        status, headers = (error.status_code, error.headers) if isinstance(error, HTTPException) else (500, None)
+        return self._error(request, status, headers=headers or {})
+
+    async def not_now(self, request: Request, error: Exception) -> Response:
+        """Answer while the database is locked or gone; mail providers try an unsubscription again on 503."""
+        warning("web.not_now", why=str(error))
+        return self._error(request, 503, headers={"Retry-After": "60"})
+
+    async def _public_edition(self, edition_id: str) -> tuple[Edition, list[PlacedArticle]] | None:
+        # Not Starlette's own `int`: it fails on numbers that no database column holds.
+        if not (edition_id.isascii() and edition_id.isdecimal() and len(edition_id) <= 18):
+            return None
+        async with self.database.read() as connection:
+            try:
+                edition = await editions.get_edition(connection, int(edition_id))
+            except NotFoundError:
+                return None
+            if not editions.is_public(edition):
+                return None
+            return edition, await composer.load_articles(connection, edition.id)
+
+    def _left_page(self, request: Request, subscriber: Subscriber | None) -> Response:
+        masked = subscriber.address.masked if subscriber else ""
+        language = self.templates.language_of(request, subscriber.language if subscriber else "")
+        return self.templates.page("left.html", {"masked_address": masked}, language=language, headers=_NOT_KEPT)
+
+    def _error(self, request: Request, status: int, *, matter: str = "", headers: Mapping[str, str] = {}) -> Response:
+        language = self.templates.language_of(request)
+        context = {"status": status, "matter": matter}
+        fixed = {**_NOT_KEPT, **headers}
+        return self.templates.page("error.html", context, language=language, status=status, headers=fixed)

@@ -1,0 +1,123 @@
+"""The web room's templates and static files.
+
+In: a template's name and values. Out: a page in the asked-for language, Korean or English. The operator's own folder
+(`TEMPLATES_DIR/web`) is looked in before ours, for pages and for style sheets alike. Autoescape is always on and a
+missing value is an error, so foreign text is never markup and no page has a silent hole. Sentences stand in the
+templates and go through `_`; times are written by `moment` and `day` in the newspaper's zone.
+
+Static files are read once at start into a plain table: a request can name an entry of it and nothing else. Our pages
+ask for them by a hash of their content, so browsers keep them until they change.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import jinja2
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from digest import languages
+from digest.compose.render import template_folders
+from digest.config import Settings
+
+_MEDIA_TYPES = {".css": "text/css; charset=utf-8", ".svg": "image/svg+xml", ".png": "image/png", ".ico": "image/x-icon"}
+
+
+@dataclass(frozen=True, slots=True)
+class StaticFile:
+    """A file under `/static/`. `version` is the beginning of a hash of its content."""
+
+    content: bytes
+    media_type: str
+    version: str
+
+
+class Templates:
+    """All pages and static files, ready to be served."""
+
+    def __init__(self, settings: Settings) -> None:
+        folders = [folder / "web" for folder in template_folders(settings.templates_dir)]
+        self.settings = settings
+        self.root = urlsplit(settings.base_url).path
+        self.static_files = _read_static([folder / "static" for folder in folders])
+        self.environment = ImmutableSandboxedEnvironment(
+            loader=jinja2.FileSystemLoader(folders),
+            autoescape=True,
+            undefined=jinja2.StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self.environment.globals["paper"] = settings
+        self.environment.globals["root"] = self.root
+        self.environment.globals["static_url"] = self._static_url
+
+    def render(self, name: str, context: dict[str, object]) -> str:
+        """Render a page; `context["language"]` is its language, the newspaper's own if it has none."""
+        language = str(context.get("language", self.settings.language))
+        words = languages.words(language)
+
+        def moment(at: datetime) -> str:
+            return words.moment(at, self.settings.zone)
+
+        def day(at: datetime) -> str:
+            return words.day(at, self.settings.zone)
+
+        speech = {"language": language, "_": words.gettext, "ngettext": words.ngettext, "moment": moment, "day": day}
+        return self.environment.get_template(name).render({**speech, **context})
+
+    def page(
+        self,
+        name: str,
+        context: Mapping[str, object],
+        *,
+        language: str,
+        status: int = 200,
+        headers: Mapping[str, str] = {},
+    ) -> Response:
+        """Answer with a page. It is not kept by caches unless `headers` say otherwise."""
+        content = self.render(name, {**context, "language": language})
+        fixed = {"Content-Language": language, "Vary": "Accept-Language", "Cache-Control": "no-cache"}
+        return HTMLResponse(content, status_code=status, headers={**fixed, **headers})
+
+    def language_of(self, request: Request, preferred: str = "") -> str:
+        """Choose a language: `?lang=`, else `preferred`, else what the browser asks for, else the newspaper's."""
+        asked = request.query_params.get("lang", "")
+        if asked in languages.LANGUAGES:
+            return asked
+        if preferred in languages.LANGUAGES:
+            return preferred
+        return _accepted(request.headers.get("accept-language", "")) or self.settings.language
+
+    def _static_url(self, name: str) -> str:
+        return f"{self.root}/static/{name}?v={self.static_files[name].version}"
+
+
+def _accepted(header: str) -> str:
+    """Read Accept-Language (RFC 9110 §12.5.4); return our language with the highest weight, or ""."""
+    best, best_weight = "", 0.0
+    for part in header[:500].split(","):
+        tag, _, weight_text = part.partition(";")
+        language = tag.strip().lower().partition("-")[0]
+        try:
+            weight = float(weight_text.strip().removeprefix("q=") or 1)
+        except ValueError:
+            continue
+        if language in languages.LANGUAGES and weight > best_weight:
+            best, best_weight = language, weight
+    return best
+
+
+def _read_static(folders: Sequence[Path]) -> dict[str, StaticFile]:
+    files: dict[str, StaticFile] = {}
+    for folder in reversed(folders):  # the operator's folder comes first in the list and has the last word
+        for path in sorted(folder.glob("*")):
+            if path.suffix in _MEDIA_TYPES:
+                content = path.read_bytes()
+                version = hashlib.sha256(content).hexdigest()[:16]
+                files[path.name] = StaticFile(content, _MEDIA_TYPES[path.suffix], version)
+    return files
