@@ -2,17 +2,13 @@
 
 In: the environment and the file `.env` (python-dotenv; the environment wins). Out: one frozen `Settings`. Each setting
 is one field here with its range and default, and one entry with its words in `config.example.env`; a test fails if
-the two differ. A secret may instead come from a file, `NAME_FILE=/path` (systemd credentials, container secrets). A
-wrong or unknown setting stops the start with one line each: which, why, and what to write instead. Nothing else in
-the package reads the environment (ruff's banned-api rule).
-
-pydantic checks the values; the merging is ours, because pydantic-settings lets python-dotenv expand `${…}` even inside
-quotes, which silently changes passwords that hold it.
+the two differ. What was written where is merged by `given`; here the values get their meaning. A wrong or unknown
+setting stops the start with one line each: which, why, and what to write instead. Nothing else in the package reads the
+environment (ruff's banned-api rule).
 """
 
-import difflib
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -20,17 +16,15 @@ from typing import Any, Literal, Self
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from dotenv import dotenv_values
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 
-from digest import addresses, provisioned
+from digest import addresses, given, provisioned
 from digest.errors import BadAddressError, SettingMistake, SettingsError
 from digest.models import Slot, SourceSpec
 from digest.tokens import Keyring
 
 ENV_FILE = Path(".env")
-_MAY_COME_FROM_FILE = ("SECRET_KEY", "RETIRED_SECRET_KEYS", "DATABASE_URL", "SMTP_USER", "SMTP_PASSWORD")
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -273,14 +267,9 @@ def load(
     settings given on the command line; they win over both.
     """
     environ = {**(os.environ if environ is None else environ), **(overrides or {})}
-    known = {name.upper() for name in Settings.model_fields}
-    in_file = {key: value or "" for key, value in dotenv_values(env_file, interpolate=False).items()}
-    mistakes = _unknown(in_file, known) + _near_misses(environ, known)
-    given = {**in_file, **{key: value for key, value in environ.items() if key in known or _is_file_name(key)}}
-    values, unreadable = _with_secrets_from_files(given)
-    mistakes += unreadable
+    values, mistakes = given.read(environ, env_file, {name.upper() for name in Settings.model_fields})
     try:
-        settings = Settings.model_validate({key.lower(): value for key, value in values.items() if key in known})
+        settings = Settings.model_validate({key.lower(): value for key, value in values.items()})
     except ValidationError as error:
         mistakes += [_mistake(detail) for detail in error.errors(include_url=False)]
         raise SettingsError(mistakes) from error
@@ -289,48 +278,17 @@ def load(
     return settings
 
 
-def _is_file_name(key: str) -> bool:
-    return key.endswith("_FILE") and key.removesuffix("_FILE") in _MAY_COME_FROM_FILE
+def has_secret(env_file: Path = ENV_FILE) -> bool:
+    """Whether somebody has set this installation up: a settings file is there, or the environment brings the secret."""
+    return env_file.exists() or not {"SECRET_KEY", "SECRET_KEY_FILE"}.isdisjoint(os.environ)
 
 
-def _unknown(in_file: Iterable[str], known: set[str]) -> list[SettingMistake]:
-    mistakes = []
-    for key in in_file:
-        if key in known or _is_file_name(key):
-            continue
-        near = difflib.get_close_matches(key.upper(), sorted(known), n=1, cutoff=0.6)
-        hint = f"Did you mean {near[0]}?" if near else "Remove the line."
-        mistakes.append(SettingMistake(key, "there is no such setting", hint))
-    return mistakes
+def names_with_braces(env_file: Path = ENV_FILE) -> list[str]:
+    """Return the names in `env_file` whose values hold `${`: taken literally here, but replaced by other readers.
 
-
-def _near_misses(environ: Iterable[str], known: set[str]) -> list[SettingMistake]:
-    """Find mistyped names in the environment, which also holds names that are not ours: only very near ones count."""
-    mistakes = []
-    for key in environ:
-        if key in known or _is_file_name(key) or "_" not in key:
-            continue
-        near = difflib.get_close_matches(key, sorted(known), n=1, cutoff=0.9)
-        if near:
-            mistakes.append(SettingMistake(key, "there is no such setting", f"Did you mean {near[0]}?"))
-    return mistakes
-
-
-def _with_secrets_from_files(given: Mapping[str, str]) -> tuple[dict[str, str], list[SettingMistake]]:
-    values = {key: value for key, value in given.items() if value != "" and not _is_file_name(key)}
-    mistakes = []
-    for key, path in given.items():
-        if not _is_file_name(key) or not path:
-            continue
-        name = key.removesuffix("_FILE")
-        if name in values:
-            mistakes.append(SettingMistake(key, f"{name} is set as well", "Keep one of the two."))
-            continue
-        try:
-            values[name] = Path(path).read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            mistakes.append(SettingMistake(key, f"{path} cannot be read ({error})", "Name a file this user may read."))
-    return values, mistakes
+    Raises `SettingsError` for a file that cannot be read.
+    """
+    return [key for key, value in given.read_env_file(env_file).items() if "${" in value]
 
 
 def _mistake(detail: ErrorDetails) -> SettingMistake:

@@ -103,6 +103,10 @@ class DatabaseUnavailableError(TryLaterError):
     """The database is locked by somebody else, full, or gone; nothing of the transaction was kept. Try again later."""
 
 
+class UnsendableMailError(GiveUpError):
+    """A composed mail breaks the rules of RFC 5322 or has a hole where a value belongs; no server may be given it."""
+
+
 # ── the ledger ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -93,19 +93,30 @@ async def _translated() -> AsyncIterator[None]:
 
 
 def async_url(url: str) -> URL:
-    """Return `url` with the asynchronous driver named in it."""
+    """Return `url` with the asynchronous driver named in it, and libpq's `sslmode` under the driver's name for it."""
     parsed = make_url(url)
-    return parsed.set(drivername=_DRIVERS[parsed.get_backend_name()])
+    parsed = parsed.set(drivername=_DRIVERS[parsed.get_backend_name()])
+    if "sslmode" in parsed.query:
+        query = dict(parsed.query)
+        query["ssl"] = query.pop("sslmode")
+        parsed = parsed.set(query=query)
+    return parsed
 
 
 def _engine(url: str, pool_size: int) -> AsyncEngine:
     parsed = async_url(url)
     if parsed.get_backend_name() != "sqlite":
-        return create_async_engine(parsed, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True)
+        return create_async_engine(
+            parsed, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True, hide_parameters=True
+        )
     if parsed.database:
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_async_engine(
-        parsed, pool_size=pool_size, max_overflow=pool_size, connect_args={"timeout": _BUSY_TIMEOUT_SECONDS}
+        parsed,
+        pool_size=pool_size,
+        max_overflow=pool_size,
+        hide_parameters=True,  # errors are logged, and addresses are among the parameters
+        connect_args={"timeout": _BUSY_TIMEOUT_SECONDS},
     )
     event.listen(engine.sync_engine, "connect", _prepare_sqlite)
     event.listen(engine.sync_engine, "begin", _begin_sqlite)
