@@ -1,0 +1,181 @@
+"""Reading in a process of its own: what strangers wrote must not stop, fill or crash the service.
+
+`Reader` starts one child process at the first document and keeps it. It sends (source type, address, body) over a
+pipe and gets `Parsed` or an error back, as JSON: the child is not trusted, so nothing it says is unpickled. The child
+may use so much memory (RLIMIT_AS) and time; when it exceeds them it is killed, the document is unreadable, its source
+loses one turn, and the next document gets a new child. The child ends when its input ends, so that it does not
+outlive a killed parent. `multiprocessing` is not used: it would import the program's main module again in the child and
+its pipes would need a thread.
+
+Events: source.reader_failed (something unforeseen in an adapter; with its traceback)
+"""
+
+import asyncio
+import json
+import resource
+import signal
+import struct
+import sys
+import traceback
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from types import TracebackType
+from typing import BinaryIO, Self
+from zoneinfo import ZoneInfo
+
+from pydantic import TypeAdapter
+
+from digest.collect.source import Parsed
+from digest.collect.sources import SOURCE_TYPES
+from digest.errors import SourceUnreadableError, TryLaterError
+from digest.events import failure
+
+_MAX_MEMORY_BYTES = 1 << 30
+_START_SECONDS = 60
+_LENGTH = struct.Struct(">Q")
+_PARSED = TypeAdapter(Parsed)
+_CHILD = (
+    "import sys, json; sys.path[:] = json.loads(sys.argv[1]); from digest.collect import reader; reader.serve_stdin()"
+)
+
+
+class Reader:
+    """Reads documents, one at a time. `async with Reader() as reader`."""
+
+    def __init__(self, *, max_seconds: float = 30, max_memory_bytes: int = _MAX_MEMORY_BYTES) -> None:
+        """`max_seconds` is for one document; a thousand articles take about one."""
+        self._max_seconds, self._max_memory_bytes = max_seconds, max_memory_bytes
+        self._child: Process | None = None
+        self._lock = asyncio.Lock()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    @property
+    def pid(self) -> int | None:
+        """The child's process id, None while there is none."""
+        return self._child.pid if self._child else None
+
+    async def close(self) -> None:
+        """End the child. The reader may be used again."""
+        child, self._child = self._child, None
+        if child is not None and child.stdin is not None:
+            if child.returncode is None:
+                child.kill()
+            child.stdin.close()
+            await child.communicate()  # until its pipes are closed too
+
+    async def read(self, type_: str, body: bytes, content_type: str, url: str, zone: ZoneInfo) -> Parsed:
+        """Have the source type `type_` read `body`; raises `SourceUnreadableError`."""
+        head = json.dumps([type_, content_type, url, zone.key]).encode()
+        async with self._lock:
+            answer = await self._ask(_framed(head) + _framed(body))
+        error = json.loads(answer) if answer.startswith(b"[") else None
+        if error is None:
+            return _PARSED.validate_json(answer)
+        kind, text = error
+        if kind == "unforeseen":
+            failure("source.reader_failed", detail=text)
+            text = "Reading it failed in a way that was not foreseen; the log has the details. Please report it."
+        raise SourceUnreadableError(text)
+
+    async def _ask(self, question: bytes) -> bytes:
+        child = self._child or await self._start()
+        assert child.stdin is not None
+        assert child.stdout is not None
+        try:
+            async with asyncio.timeout(self._max_seconds):
+                child.stdin.write(question)
+                await child.stdin.drain()
+                return await _frame(child.stdout)
+        except TimeoutError as error:
+            await self.close()
+            text = f"Reading it took more than {self._max_seconds:g} seconds and was given up."
+            raise SourceUnreadableError(text) from error
+        except (asyncio.IncompleteReadError, OSError) as error:
+            await self.close()
+            raise SourceUnreadableError("Reading it took more memory than is allowed, or crashed.") from error
+        except BaseException:  # cancelled in the middle: the next answer would be this one's
+            await self.close()
+            raise
+
+    async def _start(self) -> Process:
+        child = await asyncio.create_subprocess_exec(
+            sys.executable, "-I", "-c", _CHILD, json.dumps(sys.path), str(self._max_memory_bytes),
+            stdin=PIPE, stdout=PIPE, stderr=DEVNULL,
+        )  # fmt: skip
+        self._child = child
+        assert child.stdout is not None
+        try:
+            async with asyncio.timeout(_START_SECONDS):
+                await _frame(child.stdout)  # empty: it is ready
+        except BaseException as error:
+            await self.close()
+            if isinstance(error, (TimeoutError, asyncio.IncompleteReadError)):
+                raise TryLaterError(
+                    "The process that reads feeds could not be started. See `digest doctor`."
+                ) from error
+            raise
+        return child
+
+
+def _framed(content: bytes) -> bytes:
+    return _LENGTH.pack(len(content)) + content
+
+
+async def _frame(stream: asyncio.StreamReader) -> bytes:
+    (length,) = _LENGTH.unpack(await stream.readexactly(_LENGTH.size))
+    return await stream.readexactly(length)
+
+
+# ── the child ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def serve_stdin() -> None:
+    """Answer questions on standard input until it ends. Runs in the child."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
+    _limit_memory(int(sys.argv[2]))
+    questions, answers = sys.stdin.buffer, sys.stdout.buffer
+    sys.stdout = sys.stderr  # whatever a library prints must not get among the answers
+    serve(questions, answers)
+
+
+def serve(questions: BinaryIO, answers: BinaryIO) -> None:
+    """Say that the child is ready, then answer question after question."""
+    _answer(answers, b"")
+    while head := _next_frame(questions):
+        type_, content_type, url, zone = json.loads(head)
+        body = _next_frame(questions)
+        _answer(answers, _read(type_, body, content_type, url, zone))
+
+
+def _read(type_: str, body: bytes, content_type: str, url: str, zone: str) -> bytes:
+    try:
+        return _PARSED.dump_json(SOURCE_TYPES[type_].read(body, content_type, url, ZoneInfo(zone)))
+    except SourceUnreadableError as error:
+        return json.dumps(["unreadable", str(error)]).encode()
+    except MemoryError:
+        raise
+    except Exception:  # whatever an adapter did not foresee is the parent's to tell
+        return json.dumps(["unforeseen", traceback.format_exc()]).encode()
+
+
+def _next_frame(stream: BinaryIO) -> bytes:
+    length = stream.read(_LENGTH.size)
+    return stream.read(_LENGTH.unpack(length)[0]) if len(length) == _LENGTH.size else b""
+
+
+def _answer(stream: BinaryIO, content: bytes) -> None:
+    stream.write(_framed(content))
+    stream.flush()
+
+
+def _limit_memory(max_bytes: int) -> None:
+    try:
+        resource.setrlimit(resource.RLIMIT_AS, (max_bytes, max_bytes))
+    except (ValueError, OSError):
+        return  # not every system knows this limit; the time limit remains

@@ -1,0 +1,10 @@
+"""The source types that may stand in `SOURCES`.
+
+To add one: a module here with `read` (the contract is in `digest.collect.source`), and its name in this table. What a
+type shares with no other stands beside it (`feed_entry`, `feed_json`).
+"""
+
+from digest.collect.source import SourceType
+from digest.collect.sources import feed as feed
+
+SOURCE_TYPES: dict[str, SourceType] = {"feed": feed}
