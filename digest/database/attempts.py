@@ -20,8 +20,17 @@ import sqlalchemy as sa
 
 from digest.addresses import Address
 from digest.database.connection import Connection
-from digest.database.tables import attempts, deliveries, editions, messages
-from digest.models import Delivery, DeliveryState, DropReason, EditionState, Lane, MessageKind, Outcome
+from digest.database.tables import attempts, deliveries, editions, messages, subscribers
+from digest.models import (
+    Delivery,
+    DeliveryState,
+    DropReason,
+    EditionState,
+    Lane,
+    MessageKind,
+    Outcome,
+    SubscriberState,
+)
 
 PREFERS_DOUBLE: dict[MessageKind, bool] = {
     # What becomes of a mail whose answer never came: False leaves it `uncertain` (better a gap than the same digest
@@ -104,6 +113,7 @@ async def mark_attempting(
     Missing are those whose reader left, whose edition was held or cancelled, whose deadline has come, or whose lease
     went to another worker since the claim.
     """
+    await _drop_departed(connection, ids, owner=owner, now=now)
     rows = await connection.execute(
         sa.update(deliveries)
         .where(
@@ -222,6 +232,24 @@ def _is_due(lane: Lane, now: datetime) -> tuple[sa.ColumnElement[bool], ...]:
         sa.or_(_d.lease_until.is_(None), _d.lease_until <= now),
         sa.or_(_d.deadline_at.is_(None), _d.deadline_at > now),
         _may_go_out,
+    )
+
+
+async def _drop_departed(connection: Connection, ids: Collection[int], *, owner: str, now: datetime) -> None:
+    """Give up what was made for readers in the moment they left: leaving saw no row yet, composing still a reader."""
+    is_active = sa.select(subscribers.c.id).where(
+        subscribers.c.id == _d.subscriber_id, subscribers.c.state == SubscriberState.ACTIVE
+    )
+    await connection.execute(
+        sa.update(deliveries)
+        .where(
+            _d.id.in_(ids),
+            _d.state == DeliveryState.QUEUED,
+            _d.lease_owner == owner,
+            _d.subscriber_id.is_not(None),
+            ~is_active.exists(),
+        )
+        .values(state=DeliveryState.DROPPED, drop_reason=DropReason.LEFT, settled_at=now, **_FREE)
     )
 
 

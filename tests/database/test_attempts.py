@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from digest.database import Database, attempts
+from digest.database import Database, attempts, subscribers
 from digest.database.attempts import Result
-from digest.models import Delivery, DeliveryState, EditionState, Lane, MessageKind, Outcome, Reply
+from digest.models import Delivery, DeliveryState, DropReason, EditionState, Lane, MessageKind, Outcome, Reply
 from tests.support import ledger
 from tests.support.clock import StoppedClock
 
@@ -52,6 +52,20 @@ async def test_claims_come_first_due_first_and_begin_the_edition(database: Datab
     assert str(claimed[0].recipient) == edition.recipients[0]
     assert claimed[0].subscriber_id == edition.subscriber_ids[0]
     assert await ledger.edition_state(database, edition.id) is EditionState.SENDING
+
+
+async def test_a_mail_made_in_the_moment_its_reader_left_is_not_sent(database: Database, clock: StoppedClock) -> None:
+    """Leaving finds no row that another transaction has yet to commit; the last look before sending does."""
+    edition = await ledger.make_edition(database, at=clock(), readers=2)
+    async with database.begin() as connection:
+        await subscribers.leave(connection, edition.subscriber_ids[0], at=clock())
+
+    claimed = await _claim(database, clock)
+    marked = await _mark(database, clock, claimed)
+
+    assert marked == {edition.delivery_ids[1]}
+    dropped = await ledger.row(database, edition.delivery_ids[0])
+    assert (dropped.state, dropped.drop_reason) == (DeliveryState.DROPPED, DropReason.LEFT)
 
 
 async def test_no_two_owners_get_the_same_delivery(database: Database, clock: StoppedClock) -> None:

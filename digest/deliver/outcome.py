@@ -1,0 +1,124 @@
+"""Decide what became of one attempt: stage of the conversation + reply code + enhanced status -> `Outcome`. Pure.
+
+The question behind every row of the table is whose matter a refusal is (RFC 5321 §4.2, RFC 3463 §3):
+
+    the recipient's   this mailbox does not exist, moved        -> refused; deferred for 4xx and full mailboxes
+    the relay's       overloaded, wants a login, denies us, 421 -> deferred, not charged, `relay_problem` set
+    the mail's        its content or our sender is refused      -> the same: it would be so for every reader
+
+A refusal that is not the recipient's must not burn through a list, so it costs no try, and a person hears of it in the
+relay's own words. A connection lost before the body was begun is as if nothing had been sent; after that nobody knows
+whether the mail was taken, and the outcome is `uncertain`.
+"""
+
+import re
+from enum import StrEnum
+
+from digest.models import DeliveryState, Outcome, Reply
+
+_MAX_TEXT = 500
+_STATUS = re.compile(r"([245])\.(\d{1,3})\.(\d{1,3})(?=\s|$)")
+_ADDRESS = re.compile(r"<?[^\s<>@]+@[^\s<>]+>?")
+
+_LOGIN_CODES = frozenset({530, 534, 535, 538})
+# Subjects and details of RFC 3463 §3 that speak of the relay or the mail, not of the recipient.
+_RELAY_DETAILS = frozenset({"1.7", "1.8", "3.1", "3.2", "3.4", "3.5", "5.1", "5.2", "5.4", "5.6"})
+_RELAY_SUBJECTS = frozenset({"6", "7"})
+_SYNTAX_CODES = frozenset({500, 501, 502, 503, 504, 555})
+_FULL_MAILBOX = "2.2"
+_SAYS_RELAY = re.compile(r"\brelay", re.IGNORECASE)
+
+
+class Stage(StrEnum):
+    """How far the conversation had come. Only from `BODY` on can the mail have been taken."""
+
+    CONNECT = "connect"
+    GREETING = "greeting"
+    EHLO = "EHLO"
+    TLS = "TLS"
+    AUTH = "AUTH"
+    MAIL = "MAIL"
+    RCPT = "RCPT"
+    DATA = "DATA"
+    BODY = "body"
+
+
+def read_reply(code: int, text: str) -> Reply:
+    """Make a `Reply` of what a server said: one line, without control characters, its enhanced status taken out."""
+    line = "".join(char if char.isprintable() else " " for char in " ".join(text.split()))
+    found = _STATUS.match(line)
+    return Reply(code, found.group() if found else "", line[:_MAX_TEXT])
+
+
+def judge(stage: Stage, reply: Reply) -> Outcome:
+    """Decide on a reply that was read at `stage` (MAIL, RCPT, DATA or BODY) and was not the wished-for one.
+
+    A 2xx at BODY is the one good end. Any other reply that is neither 4xx nor 5xx is out of step with the protocol.
+    """
+    if stage is Stage.BODY and 200 <= reply.code < 300:
+        return Outcome(DeliveryState.ACCEPTED, reply)
+    if not 400 <= reply.code < 600:
+        return lost(stage, f"the answer {in_words(reply)} makes no sense here")
+    if reply.code == 421 or _is_relays_matter(stage, reply):
+        return Outcome(
+            DeliveryState.DEFERRED,
+            reply,
+            f"refused at {stage}",
+            charged=False,
+            relay_problem=f"The relay answered {in_words(reply)} at {stage}.",
+        )
+    if reply.code < 500 or _is_full_mailbox(reply):
+        return Outcome(DeliveryState.DEFERRED, reply, f"deferred at {stage}")
+    return Outcome(DeliveryState.REFUSED, reply, f"refused at {stage}")
+
+
+def lost(stage: Stage, how: str) -> Outcome:
+    """Decide on a connection that was lost, or an answer that never came or made no sense, at `stage`.
+
+    `how` says which, in a few words for the operator ("timed out").
+    """
+    if stage is Stage.BODY:
+        return Outcome(
+            DeliveryState.UNCERTAIN,
+            None,
+            f"no answer after the mail was handed over: {how}",
+            relay_problem=f"The relay took a mail and did not say whether it keeps it: {how}.",
+        )
+    return Outcome(
+        DeliveryState.DEFERRED,
+        None,
+        f"lost at {stage}: {how}",
+        charged=False,
+        relay_problem=f"The connection to the relay broke off at {stage}: {how}.",
+    )
+
+
+def in_words(reply: Reply) -> str:
+    """Quote a reply for an alert: the relay's own words, with every mail address in them masked."""
+    return f"{reply.code} {_ADDRESS.sub('<address>', reply.text)}".strip()
+
+
+def _is_relays_matter(stage: Stage, reply: Reply) -> bool:
+    if stage is Stage.MAIL or reply.code in _LOGIN_CODES:
+        return True
+    if not reply.status:
+        return _is_relays_matter_without_status(stage, reply)
+    _, subject, detail = reply.status.split(".")
+    if f"{subject}.{detail}" in _RELAY_DETAILS:
+        return True
+    # 4.7.x is greylisting or a speed limit for this recipient: trying again later is the whole answer.
+    return subject in _RELAY_SUBJECTS and reply.code >= 500
+
+
+def _is_relays_matter_without_status(stage: Stage, reply: Reply) -> bool:
+    if reply.code in _SYNTAX_CODES:
+        return True
+    if stage is Stage.RCPT:
+        return reply.code >= 500 and _SAYS_RELAY.search(reply.text) is not None  # "550 relaying denied"
+    # After the body 554 is what servers without enhanced codes say about its content (RFC 5321 §4.2.2, §4.2.5).
+    return reply.code == 554
+
+
+def _is_full_mailbox(reply: Reply) -> bool:
+    """A full mailbox is emptied some day: worth trying until the deadline, whatever the code says."""
+    return reply.status[2:] == _FULL_MAILBOX or (reply.code == 552 and not reply.status)

@@ -1,0 +1,79 @@
+"""Notice that the relay, and not a recipient, is in the way: pause the sender and tell a person.
+
+A relay that cannot be reached or refuses the login pauses at once. Trouble told by single mails (`relay_problem` of an
+outcome) pauses when it comes three times in a row, so that one mail the relay dislikes stops nobody, and a relay that
+dislikes everything does not burn through the list. A pause lasts 5 seconds first, then twice as long each time, 5
+minutes at most. Whatever a relay says about a recipient ends the row: it works again, and the alert is resolved.
+
+Events: `relay.paused`, `relay.works`. Alert: `relay`.
+"""
+
+from digest.clock import Clock, monotonic_seconds
+from digest.database import Database, alerts
+from digest.errors import DatabaseUnavailableError
+from digest.events import event, warning
+
+MATTER = "relay"
+_IN_A_ROW = 3
+_FIRST_PAUSE_SECONDS = 5.0
+_LONGEST_PAUSE_SECONDS = 300.0
+
+
+class RelayWatch:
+    """One relay as one process has met it. Durations are measured on the monotonic clock: wall clocks jump."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+        self._problems = 0
+        self._pauses = 0
+        self._paused_until = 0.0
+        self._alert_may_be_open = True  # an earlier process may have raised it
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether nothing should be sent now."""
+        return monotonic_seconds() < self._paused_until
+
+    def resume(self) -> None:
+        """End a pause early, for a pass that somebody asked for."""
+        self._paused_until = 0.0
+
+    async def out_of_order(self, why: str) -> None:
+        """Pause, because no connection can be opened; `why` is for the alert."""
+        if self.is_paused:
+            return  # another connection has told already
+        seconds = min(_LONGEST_PAUSE_SECONDS, _FIRST_PAUSE_SECONDS * 2**self._pauses)
+        self._pauses = min(self._pauses + 1, 10)
+        self._paused_until = monotonic_seconds() + seconds
+        warning("relay.paused", seconds=seconds, reason=why)
+        await self._tell(why)
+
+    async def problem(self, why: str) -> None:
+        """Count a mail that the relay's own trouble kept back, and pause when that happens in a row."""
+        self._problems += 1
+        if self._problems >= _IN_A_ROW:
+            await self.out_of_order(why)
+
+    async def works(self) -> None:
+        """Note that the relay gave an answer about a recipient; resolve the alert."""
+        if not (self._problems or self._pauses or self._alert_may_be_open):
+            return
+        self._problems = self._pauses = 0
+        try:
+            async with self._database.begin() as connection:
+                was_open = await alerts.resolve(connection, MATTER, at=self._clock())
+        except DatabaseUnavailableError:
+            self._alert_may_be_open = True
+            return
+        self._alert_may_be_open = False
+        if was_open:
+            event("relay.works")
+
+    async def _tell(self, why: str) -> None:
+        self._alert_may_be_open = True
+        try:
+            async with self._database.begin() as connection:
+                await alerts.raise_alert(connection, MATTER, f"Mail is not going out. {why}", at=self._clock())
+        except DatabaseUnavailableError as error:
+            warning("relay.alert_not_stored", reason=str(error))

@@ -1,0 +1,89 @@
+"""The table that decides whose matter a reply is."""
+
+import pytest
+
+from digest.deliver.outcome import Stage, in_words, judge, lost, read_reply
+from digest.models import DeliveryState
+
+ACCEPTED, DEFERRED, REFUSED = DeliveryState.ACCEPTED, DeliveryState.DEFERRED, DeliveryState.REFUSED
+
+# stage, reply -> state, charged to the delivery
+TABLE = [
+    (Stage.BODY, "250 2.0.0 Ok: queued as 4F1", ACCEPTED, True),
+    # the recipient's matter
+    (Stage.RCPT, "550 5.1.1 <a@b.example>: User unknown", REFUSED, True),
+    (Stage.RCPT, "550 5.1.1 User unknown in relay recipient table", REFUSED, True),
+    (Stage.RCPT, "550 No such user here", REFUSED, True),
+    (Stage.RCPT, "553 5.1.3 Bad recipient address syntax", REFUSED, True),
+    (Stage.RCPT, "550 5.4.1 Recipient address rejected: Access denied", REFUSED, True),
+    (Stage.RCPT, "550 5.5.0 Requested action not taken: mailbox unavailable", REFUSED, True),
+    (Stage.RCPT, "551 5.1.6 moved", REFUSED, True),
+    (Stage.BODY, "550 5.1.1 no such mailbox", REFUSED, True),
+    (Stage.DATA, "550 5.1.1 no valid recipients", REFUSED, True),
+    (Stage.BODY, "550 rejected", REFUSED, True),
+    (Stage.RCPT, "450 4.2.0 Greylisted", DEFERRED, True),
+    (Stage.RCPT, "451 4.7.1 Greylisting in action, come back later", DEFERRED, True),
+    (Stage.RCPT, "552 5.2.2 Mailbox full", DEFERRED, True),
+    (Stage.RCPT, "550 5.2.2 over quota", DEFERRED, True),
+    (Stage.BODY, "552 Requested mail action aborted: exceeded storage allocation", DEFERRED, True),
+    (Stage.BODY, "451 4.3.0 local error in processing", DEFERRED, True),
+    # the relay's matter, or the mail's
+    (Stage.MAIL, "550 5.1.0 sender rejected", DEFERRED, False),
+    (Stage.MAIL, "451 4.3.0 try later", DEFERRED, False),
+    (Stage.MAIL, "530 5.7.0 Authentication required", DEFERRED, False),
+    (Stage.RCPT, "554 5.7.1 Relay access denied", DEFERRED, False),
+    (Stage.RCPT, "550 Relaying denied", DEFERRED, False),
+    (Stage.RCPT, "535 5.7.8 bad credentials", DEFERRED, False),
+    (Stage.RCPT, "503 bad sequence of commands", DEFERRED, False),
+    (Stage.RCPT, "452 4.3.1 Insufficient system storage", DEFERRED, False),
+    (Stage.RCPT, "553 5.1.8 Sender address rejected: domain not found", DEFERRED, False),
+    (Stage.BODY, "552 5.3.4 Message size exceeds limit", DEFERRED, False),
+    (Stage.BODY, "550 5.7.1 Message rejected as spam", DEFERRED, False),
+    (Stage.BODY, "554 5.6.0 malformed", DEFERRED, False),
+    (Stage.BODY, "554 Transaction failed", DEFERRED, False),
+    (Stage.RCPT, "421 4.7.0 Too many messages, closing", DEFERRED, False),
+    (Stage.BODY, "421 4.3.2 shutting down", DEFERRED, False),
+    (Stage.DATA, "250 2.0.0 what?", DEFERRED, False),
+]
+
+
+@pytest.mark.parametrize(("stage", "said", "state", "charged"), TABLE, ids=[f"{row[0]} {row[1]}" for row in TABLE])
+def test_each_reply_is_laid_to_the_one_it_is_about(
+    stage: Stage, said: str, state: DeliveryState, charged: bool
+) -> None:
+    """A relay's trouble that is charged to readers loses them; a dead mailbox that is not is tried for ever."""
+    outcome = judge(stage, read_reply(int(said[:3]), said[4:]))
+
+    assert (outcome.state, outcome.charged) == (state, charged)
+    assert bool(outcome.relay_problem) == (not charged)
+
+
+@pytest.mark.parametrize("stage", [Stage.MAIL, Stage.RCPT, Stage.DATA])
+def test_a_connection_lost_before_the_body_costs_no_try(stage: Stage) -> None:
+    """Nothing was handed over, so nothing can have been taken."""
+    outcome = lost(stage, "timed out")
+    assert (outcome.state, outcome.charged) == (DeliveryState.DEFERRED, False)
+
+
+def test_a_connection_lost_after_the_body_is_uncertain() -> None:
+    """The relay may have the mail: sending it again could make two of it."""
+    assert lost(Stage.BODY, "timed out").state is DeliveryState.UNCERTAIN
+
+
+def test_an_answer_out_of_step_after_the_body_is_uncertain() -> None:
+    """354 after the dot says nothing about whether the mail was taken."""
+    assert judge(Stage.BODY, read_reply(354, "go ahead")).state is DeliveryState.UNCERTAIN
+
+
+def test_a_reply_is_kept_on_one_line_with_its_status_and_no_control_characters() -> None:
+    """Replies go into the ledger, logs and pages: what a server sends must not move their lines."""
+    reply = read_reply(550, "5.1.1 no\n5.1.1 such\x1b[2J user\r\n" + "x" * 900)
+    assert reply.status == "5.1.1"
+    assert reply.text.isprintable()
+    assert len(reply.text) == 500
+
+
+def test_a_relays_words_are_quoted_without_addresses() -> None:
+    """Alerts are mailed and shown: no reader's address may stand in them."""
+    words = in_words(read_reply(550, "5.7.1 <reader@b.example>: reader@b.example is not wanted"))
+    assert words == "550 5.7.1 <address>: <address> is not wanted"
