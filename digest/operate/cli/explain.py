@@ -1,0 +1,62 @@
+"""`digest explain`: why an address did, or did not, get a slot's latest edition.
+
+The reasoning is in `digest.operate.explain`; here it is only printed. Nothing is changed.
+"""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from digest.operate.cli.room import slot_of, with_database
+from digest.operate.cli.terminal import AsJson, ExitCode, print_json, problem, say
+
+if TYPE_CHECKING:
+    from digest.config import Settings
+    from digest.database import Database
+    from digest.operate.explain import Explanation
+
+
+def explain(
+    address: Annotated[str, typer.Argument(help="The reader's mail address.")],
+    slot: Annotated[str | None, typer.Option(help="Only this slot; without it every slot of EDITIONS.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say why an address did, or did not, get the latest edition.
+
+    Exit code 1 when it came through no slot, and is not on its way.
+    """
+    from digest.operate.explain import Reached
+
+    found = with_database(lambda settings, database: _explained(settings, database, address, slot))
+    if as_json:
+        print_json({"address": address, "explanations": [_as_json(each) for each in found]})
+    elif not found:
+        problem("EDITIONS names no slot, so there is nothing to get.")
+    else:
+        for each in found:
+            say(f"{each.slot}{f' (edition {each.edition_id})' if each.edition_id else ''}: {each.text}.")
+            if each.todo:
+                say(f"    {each.todo}")
+    if all(each.reached is Reached.NO for each in found):
+        raise typer.Exit(ExitCode.NO)
+
+
+async def _explained(settings: "Settings", database: "Database", address: str, slot: str | None) -> "list[Explanation]":
+    from digest import addresses
+    from digest.operate.explain import explain, gather
+
+    parsed = addresses.parse(address)
+    slots = settings.editions if slot is None else (slot_of(settings, slot),)
+    async with database.read() as connection:
+        return [explain(await gather(connection, parsed, each), settings.zone) for each in slots]
+
+
+def _as_json(each: "Explanation") -> dict[str, object]:
+    return {
+        "slot": each.slot,
+        "edition_id": each.edition_id,
+        "reached": each.reached,
+        "reason": each.reason,
+        "text": each.text,
+        "todo": each.todo,
+    }

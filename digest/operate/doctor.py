@@ -1,0 +1,220 @@
+"""Everything that can be checked before the first mail goes out, each with what to do about it.
+
+In: the settings as they stand in a folder. Out: a list of checks, each `ok`, `warn` (it works, but somebody may be
+surprised) or `fail` (mail will not get out as meant). Nothing is mailed and nothing is stored. Each check stands alone,
+so that one that fails hides no other; only wrong settings leave nothing to look at. Secrets are never shown.
+
+What needs the relay is asked of the transport itself, so that doctor and delivery cannot differ.
+"""
+
+import os
+import shutil
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from digest import config, schedule
+from digest.clock import Clock, utc_now
+from digest.config import Settings, Tls
+from digest.database import Database, alerts, migrate, sources
+from digest.database.connection import server_time
+from digest.errors import DigestError, SettingsError
+
+MAX_HTML_BYTES = 90_000  # mail-clients.md: larger ones are clipped by readers' mail programs
+_LITTLE_SPACE_BYTES = 500_000_000
+_HERE = ("localhost", "127.0.0.1", "::1")
+_CLOCKS_APART = timedelta(seconds=5)
+
+
+class Verdict(StrEnum):
+    """How a check came out."""
+
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was looked at: what it says, and what to do where it is not ok."""
+
+    name: str
+    verdict: Verdict
+    says: str
+    todo: str = ""
+
+
+async def examine(env_file: Path = config.ENV_FILE, *, clock: Clock = utc_now) -> list[Check]:
+    """Look at everything and return what was found, in the order in which it is best repaired."""
+    try:
+        settings = config.load(env_file=env_file)
+    except SettingsError as error:
+        return [Check("settings", Verdict.FAIL, f"{each.name}: {each.why}", each.instead) for each in error.mistakes]
+    now = clock()
+    found = [Check("settings", Verdict.OK, f"{settings.newspaper_name}, every setting can be used")]
+    found += check_env_file(env_file)
+    found += check_base_url(settings)
+    found += check_clock(settings, now)
+    found += check_editions(settings, now)
+    found += await _careful("data folder", lambda: _wrapped(check_folder(settings)))
+    found += await _careful("templates", lambda: _wrapped(check_templates(settings)))
+    found += await _careful("database", lambda: check_database(settings, clock))
+    found += await _careful("relay", lambda: check_relay(settings))
+    return found
+
+
+def is_failed(checks: list[Check]) -> bool:
+    """Whether any check failed; warnings do not count."""
+    return any(check.verdict is Verdict.FAIL for check in checks)
+
+
+def check_env_file(env_file: Path) -> list[Check]:
+    """Look at how the file of settings is kept, and for values that other programs would read differently."""
+    if not env_file.is_file():
+        return []
+    found = []
+    if env_file.stat().st_mode & 0o077:
+        found.append(
+            Check(".env", Verdict.WARN, "other users of this machine can read it", f"Run: chmod 600 {env_file}")
+        )
+    if names := config.names_with_braces(env_file):
+        says = f"{', '.join(names)} holds ${{…}}, which is taken as it stands"
+        todo = "Fine for this program. A shell or docker compose that reads the file would replace it: use NAME_FILE."
+        found.append(Check(".env", Verdict.WARN, says, todo))
+    return found or [Check(".env", Verdict.OK, f"{env_file} is readable by its owner only")]
+
+
+def check_base_url(settings: Settings) -> list[Check]:
+    """Look whether readers can open the links of a mail."""
+    split = urlsplit(settings.base_url)
+    if split.scheme == "https":
+        return [Check("pages", Verdict.OK, f"links in mails lead to {settings.base_url}")]
+    says = f"links in mails lead to {settings.base_url}, without https"
+    if split.hostname in _HERE:
+        says = f"links in mails lead to {settings.base_url}, which only this machine can open"
+    if not settings.has_relay:
+        return [Check("pages", Verdict.OK, says)]
+    return [Check("pages", Verdict.WARN, says, "Set BASE_URL to an https address that readers can open.")]
+
+
+def check_clock(settings: Settings, now: datetime) -> list[Check]:
+    """Show the newspaper's time, for a person to compare with the wall."""
+    local = now.astimezone(settings.zone)
+    says = f"{local:%Y-%m-%d %H:%M:%S} in {settings.time_zone}"
+    return [Check("clock", Verdict.OK, says)]
+
+
+def check_editions(settings: Settings, now: datetime) -> list[Check]:
+    """Say when each slot comes next."""
+    if not settings.editions:
+        return [Check("editions", Verdict.WARN, "EDITIONS names no slot", "Nothing is sent by itself: add a line.")]
+    found = []
+    for slot in settings.editions:
+        planned = schedule.next_planned(slot.crontab, settings.zone, after=now)
+        if planned is None:
+            todo = f"Correct its crontab line ({slot.crontab}) in EDITIONS."
+            found.append(Check("editions", Verdict.WARN, f"{slot.name} never comes again", todo))
+        else:
+            local = planned.astimezone(settings.zone)
+            found.append(Check("editions", Verdict.OK, f"{slot.name} comes next on {local:%a %Y-%m-%d at %H:%M}"))
+    return found
+
+
+def check_folder(settings: Settings) -> list[Check]:
+    """Look whether files can be kept, and for how long."""
+    folder = settings.data_dir
+    existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+        todo = "Let this user write there, or set DATA_DIR to another folder."
+        return [Check("data folder", Verdict.FAIL, f"{existing} cannot be written to", todo)]
+    free = shutil.disk_usage(existing).free
+    says = f"{folder} has {free // 1_000_000:,} MB free"
+    if free < _LITTLE_SPACE_BYTES:
+        return [Check("data folder", Verdict.WARN, says, "Make room before the disk is full: nothing is sent then.")]
+    return [Check("data folder", Verdict.OK, says)]
+
+
+def check_templates(settings: Settings) -> list[Check]:
+    """Compose a specimen of every kind of mail from the templates that would be used."""
+    from digest.compose.kinds import KINDS
+    from digest.compose.render import Renderer
+
+    renderer, found = Renderer(settings.templates_dir), []
+    for kind, module in KINDS.items():
+        composed = module.specimen(renderer, settings, settings.language)
+        says = f"{kind} composes, {len(composed.mail.html) / 1000:.1f} kB of HTML"
+        if len(composed.mail.html) > MAX_HTML_BYTES:
+            todo = f"Make templates/{kind} smaller: mail programs clip what is larger than 90 kB."
+            found.append(Check("templates", Verdict.FAIL, says, todo))
+        elif composed.warnings:
+            found.append(Check("templates", Verdict.WARN, f"{says}; {' '.join(composed.warnings)}"))
+        else:
+            found.append(Check("templates", Verdict.OK, says))
+    return found
+
+
+async def check_database(settings: Settings, clock: Clock) -> list[Check]:
+    """Look whether the database answers and has this release's schema, and what it holds for a person."""
+    database = Database.open(settings.database_url.get_secret_value(), pool_size=1)
+    try:
+        await migrate.require_current(database)
+        kind = "SQLite" if database.is_sqlite else "PostgreSQL"
+        found = [Check("database", Verdict.OK, f"{kind} answers and has this release's schema")]
+        async with database.read() as connection:
+            theirs = await server_time(connection)
+            apart = abs(theirs - clock())
+            waiting = await alerts.list_open(connection)
+            stored = await sources.list_sources(connection)
+    finally:
+        await database.close()
+    if apart > _CLOCKS_APART:
+        says = f"the database's clock differs from ours by {apart.total_seconds():.0f} s"
+        found.append(Check("clock", Verdict.WARN, says, "Keep both machines' clocks by NTP."))
+    if not stored and not settings.sources:
+        todo = "Add a line to SOURCES, or: digest sources add"
+        found.append(Check("sources", Verdict.WARN, "there is no source of articles", todo))
+    for source in stored:
+        if source.problem:
+            todo = f"Look with: digest sources check {source.spec.name}"
+            found.append(Check("sources", Verdict.WARN, f"{source.spec.name}: {source.problem}", todo))
+    if waiting:
+        found.append(Check("alerts", Verdict.WARN, f"{len(waiting)} open", "Read them with: digest alerts"))
+    return found
+
+
+async def check_relay(settings: Settings) -> list[Check]:
+    """Connect to the relay, secure the connection, log in and take leave."""
+    if not settings.has_relay:
+        todo = "" if settings.sample else "Set SMTP_HOST to reach readers."
+        says = "SMTP_HOST is not set: mails are kept on this machine, in the outbox"
+        return [Check("relay", Verdict.OK if settings.sample else Verdict.WARN, says, todo)]
+    from digest.deliver.transports.smtp import Relay, SmtpTransport
+
+    report = await SmtpTransport(Relay.of(settings)).check()
+    where = f"{report.host} port {report.port}"
+    found = [
+        Check("relay", Verdict.OK, f"{where} answers: {report.greeting.splitlines()[0] if report.greeting else ''}")
+    ]
+    if report.tls:
+        found.append(Check("relay TLS", Verdict.OK, report.tls))
+    else:
+        verdict = Verdict.OK if settings.smtp_tls is Tls.NONE and report.host in _HERE else Verdict.WARN
+        todo = "" if verdict is Verdict.OK else "Set SMTP_TLS=starttls (port 587) or implicit (port 465)."
+        found.append(Check("relay TLS", verdict, "the connection is in the clear", todo))
+    login = "the login works" if report.logged_in else "no login is asked for (SMTP_USER is empty)"
+    return [*found, Check("relay login", Verdict.OK, login)]
+
+
+async def _wrapped(checks: list[Check]) -> list[Check]:
+    return checks
+
+
+async def _careful(name: str, look: Callable[[], Awaitable[list[Check]]]) -> list[Check]:
+    """Return what `look` finds; an error of ours becomes a failed check with the error's own words."""
+    try:
+        return await look()
+    except DigestError as error:
+        return [Check(name, Verdict.FAIL, str(error))]

@@ -1,0 +1,52 @@
+"""Everything a pass needs, opened once per process and closed in the end.
+
+The rooms are handed what they need one by one; only `operate` holds them together.
+"""
+
+import os
+import secrets
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from digest.clock import Clock, utc_now
+from digest.collect.reader import Reader
+from digest.compose.render import Renderer
+from digest.config import Settings
+from digest.database import Database, migrate
+from digest.outbound import Outbound, user_agent
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """What the passes share. `owner` names this process in leases: host, process id, and a number for each start."""
+
+    settings: Settings
+    database: Database
+    outbound: Outbound
+    reader: Reader
+    renderer: Renderer
+    clock: Clock
+    owner: str
+
+
+@asynccontextmanager
+async def open_house(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterator[House]:
+    """Open the database, the HTTP client and the templates; close them in the end.
+
+    Raises `DatabaseNotReadyError` if the schema is not this release's.
+    """
+    database = Database.open(settings.database_url.get_secret_value())
+    try:
+        await migrate.require_current(database)
+        agent = user_agent(settings)
+        async with Outbound(private_hosts=settings.private_hosts, user_agent=agent) as outbound, Reader() as reader:
+            yield House(settings, database, outbound, reader, Renderer(settings.templates_dir), clock, owner_name())
+    finally:
+        await database.close()
+
+
+def owner_name() -> str:
+    """Return a name for this process that no other and no later one has."""
+    return f"{socket.gethostname()[:30]}:{os.getpid()}:{secrets.token_hex(4)}"

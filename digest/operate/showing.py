@@ -1,0 +1,85 @@
+"""Mails to be looked at: an edition's, or what a slot would bring now, for an address that no reader has.
+
+In: an edition or a slot. Out: a mail composed exactly as readers get it, but for the link that leaves: here it is one
+of a reader who does not exist. It opens the real page and works like the real one, yet nobody is unsubscribed by trying
+it. Nothing is stored here.
+"""
+
+import asyncio
+from dataclasses import replace
+from datetime import datetime
+
+from digest import links, splice
+from digest.compose import composer, editor
+from digest.compose.kinds import digest as digest_kind
+from digest.compose.render import Renderer
+from digest.config import Settings
+from digest.database import Database, articles
+from digest.errors import NotFoundError
+from digest.models import Edition, EditionState, Format, Mail, Slot, Variant
+from digest.tokens import TokenPurpose
+
+_NOBODY = 0  # rows are counted from 1
+
+
+async def edition_mail(
+    database: Database, settings: Settings, renderer: Renderer, edition_id: int, language: str
+) -> Mail:
+    """Return a stored edition's mail with all its sections.
+
+    Raises `NotFoundError`, `WrongStateError` (nothing is chosen yet) or `TemplateError`.
+    """
+    variant = Variant(language, Format.HTML)
+    mail = await composer.preview(database, settings, renderer, edition_id, variant)
+    return with_nobodys_link(mail, settings)
+
+
+async def planned_mail(
+    database: Database, settings: Settings, renderer: Renderer, slot: Slot, language: str, *, now: datetime
+) -> Mail:
+    """Return the mail of the edition that would be made of `slot` now.
+
+    Raises `NotFoundError` when nothing is new, or `TemplateError`.
+    """
+    placed = await editor.plan(database, settings, slot, now=now)
+    if not placed:
+        raise NotFoundError("new article", f"for {slot.name}, or fewer than its minimum")
+    async with database.read() as connection:
+        most_read = await articles.most_read(connection, limit=slot.most_read) if slot.most_read else []
+    edition = Edition(
+        id=0,
+        slot=slot.name,
+        title=slot.title,
+        planned_at=now,
+        cutoff_at=now,
+        deadline_at=now + slot.deadline,
+        state=EditionState.CHOSEN,
+        most_read=tuple(most_read),
+    )
+    composed = await asyncio.to_thread(
+        digest_kind.compose,
+        renderer,
+        settings,
+        edition=edition,
+        articles=placed,
+        variant=Variant(language, Format.HTML),
+    )
+    return with_nobodys_link(composed.mail, settings)
+
+
+async def specimen_mail(settings: Settings, renderer: Renderer, language: str) -> Mail:
+    """Return a digest of invented articles, for a service that has collected nothing yet."""
+    composed = await asyncio.to_thread(digest_kind.specimen, renderer, settings, language)
+    return with_nobodys_link(composed.mail, settings)
+
+
+def with_nobodys_link(mail: Mail, settings: Settings) -> Mail:
+    """Write the leaving link of a reader who does not exist into every part of `mail`; other slots stay open."""
+    url = links.unsubscribe_url(settings.base_url, settings.keyring.make(TokenPurpose.LEAVE, _NOBODY)).encode()
+    slot = splice.marker(splice.UNSUBSCRIBE_URL).encode()
+    return replace(
+        mail,
+        headers=mail.headers.replace(slot, url),
+        text=mail.text.replace(slot, url),
+        html=mail.html.replace(slot, url),
+    )

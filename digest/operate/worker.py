@@ -1,0 +1,115 @@
+"""The background worker: collects, opens editions, delivers, until it is told to stop.
+
+At its start it brings the database in step with the settings (sources, slots, sample readers), looks at every pass once
+so that nothing missed waits for the timetable, and makes the editions that are wanted `at_start`. Then the scheduler
+and the sender go on side by side. Being told to stop ends it in under five seconds: the scheduler first, then the
+sender with what is on the wire. Being killed costs at most what is on the wire (see `deliver/sender`).
+
+Events: worker.started, worker.stopped.
+"""
+
+import asyncio
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime
+
+from digest import events
+from digest.collect import collector
+from digest.compose import editor
+from digest.config import Settings
+from digest.database import slots
+from digest.deliver.sender import Sender
+from digest.deliver.transports import TRANSPORTS, name_for
+from digest.models import Edition
+from digest.operate import sample
+from digest.operate.house import House, open_house
+from digest.operate.scheduler import Runner
+from digest.operate.timetable import PASSES
+
+STOP_SECONDS = 3.0
+
+
+def work(settings: Settings) -> int:
+    """Run a worker until SIGINT or SIGTERM; return the exit code."""
+    events.configure(json_lines=json_lines(settings), level=settings.log_level)
+    asyncio.run(_work_alone(settings))
+    return 0
+
+
+async def _work_alone(settings: Settings) -> None:
+    async with open_house(settings) as house:
+        stop = asyncio.Event()
+        with stopped_by_signals(stop):
+            await prepare(house)
+            await work_until(stop, house)
+
+
+async def prepare(house: House) -> datetime | None:
+    """Bring the database in step with the settings; return when the sample was first started (None: it is off).
+
+    Raises `SettingsError` for a source of a type that does not exist.
+    """
+    now = house.clock()
+    await collector.provision(house.database, house.settings, now=now)
+    async with house.database.begin() as connection:
+        await slots.know_slots(connection, [slot.name for slot in house.settings.editions], now=now)
+    return await sample.seed(house.database, house.settings, now=now)
+
+
+async def work_until(stop: asyncio.Event, house: House) -> None:
+    """Work until `stop` is set."""
+    async with TRANSPORTS[name_for(house.settings)](house.settings, house.clock) as transport:
+        runner = Runner(house)
+        sender = Sender(house.database, house.settings, transport, clock=house.clock, owner=house.owner)
+        sending = asyncio.create_task(sender.run(stop))
+        starting = asyncio.create_task(_start(runner))
+        events.event("worker.started", owner=house.owner, transport=name_for(house.settings))
+        waiting = asyncio.create_task(stop.wait())
+        # A sender that fell over would leave a worker that looks alive and sends nothing: end, and be restarted.
+        await asyncio.wait({waiting, sending}, return_when=asyncio.FIRST_COMPLETED)
+        stop.set()
+        starting.cancel()
+        with suppress(asyncio.CancelledError):
+            await starting
+        await runner.stop(grace_seconds=STOP_SECONDS)
+        await sending
+        waiting.cancel()
+    events.event("worker.stopped", owner=house.owner)
+
+
+async def _start(runner: Runner) -> None:
+    """Look at everything once, in the order the mail travels, before the timetable takes over."""
+    for row in PASSES:
+        await runner.run_safely(row.name, row.act)
+    await runner.run_safely("at start", make_at_start)
+    runner.start()
+
+
+async def make_at_start(house: House) -> None:
+    """Make the editions that are wanted at every start; with nothing new there is none."""
+    made: list[Edition] = []
+    for slot in house.settings.editions:
+        if slot.at_start:
+            edition = await editor.open_now(house.database, house.settings, slot, clock=house.clock)
+            made += [edition] if edition else []
+    if made:
+        await editor.advance(house.database, house.settings, house.renderer, clock=house.clock)
+
+
+@contextmanager
+def stopped_by_signals(stop: asyncio.Event) -> Iterator[None]:
+    """Let SIGINT and SIGTERM set `stop`, and do nothing else."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    try:
+        yield
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+
+def json_lines(settings: Settings) -> bool | None:
+    """Return how logs are written; None leaves it to the terminal."""
+    return {"auto": None, "lines": False, "json": True}[settings.log_format]

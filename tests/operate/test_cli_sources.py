@@ -1,0 +1,133 @@
+"""`digest sources` and `digest collect`, against a real feed over HTTP."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+
+from tests.support.commands import Commands
+from tests.support.feed_server import FeedServer
+
+
+@pytest.fixture
+def feed() -> Iterator[FeedServer]:
+    """A newspaper's server on a thread of its own: commands run an event loop themselves."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    server = FeedServer()
+    asyncio.run_coroutine_threadsafe(server.__aenter__(), loop).result(10)
+    server.publish(["다리 개통", "예산 의결"], datetime.now(UTC))
+    yield server
+    asyncio.run_coroutine_threadsafe(server.__aexit__(), loop).result(10)
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join(10)
+    loop.close()
+
+
+@pytest.fixture
+def near(commands_on_sqlite: Commands, feed: FeedServer) -> Commands:
+    """Commands that may fetch from the server of this test."""
+    commands_on_sqlite.settings["PRIVATE_HOSTS"] = f"127.0.0.1:{feed.port}"
+    return commands_on_sqlite
+
+
+def test_check_shows_what_would_be_collected_and_stores_nothing(near: Commands, feed: FeedServer) -> None:
+    """The first thing an operator does with a feed's address."""
+    shown = near("sources", "check", feed.feed_url).stdout
+    found = near.json("sources", "check", feed.feed_url)
+
+    assert "다리 개통" in shown
+    assert [article["title"] for article in found["articles"]] == ["예산 의결", "다리 개통"]
+    assert {"address", "kind", "title", "doubts", "articles"} == found.keys()
+    assert near.json("articles", "list")["articles"] == []
+
+
+def test_check_of_a_private_address_is_refused_with_the_setting_that_allows_it(
+    commands_on_sqlite: Commands, feed: FeedServer
+) -> None:
+    """A feed's address is somebody else's choice; it must not reach into our network by itself."""
+    commands_on_sqlite("sources", "check", feed.feed_url, code=1)
+
+    assert feed.requests == 0
+
+
+def test_check_of_a_server_that_is_away_says_try_later(near: Commands) -> None:
+    """Exit code 5: nothing is wrong with the setup."""
+    near.settings["PRIVATE_HOSTS"] = "127.0.0.1:1"
+
+    near("sources", "check", "http://127.0.0.1:1/rss", code=5)
+
+
+def test_add_asks_for_the_right_to_mail_it(near: Commands, feed: FeedServer) -> None:
+    """저작권법 제46조: without a yes it is not added."""
+    refused = near("sources", "add", "gaon", feed.feed_url, code=1, typed="n\n")
+    before = near.json("sources", "list")["sources"]
+    near("sources", "add", "gaon", feed.feed_url, typed="y\n")
+
+    assert "이용 허락" in refused.stderr
+    assert before == []
+    [source] = near.json("sources", "list")["sources"]
+    assert (source["name"], source["address"], source["provisioned"]) == ("gaon", feed.feed_url, False)
+
+
+def test_collect_stores_each_article_once(near: Commands, feed: FeedServer) -> None:
+    """Due or not; the second time nothing is new."""
+    near("sources", "add", "gaon", feed.feed_url, "--section", "우리 동네", "--yes")
+
+    [first] = near.json("collect")["reports"]
+    [second] = near.json("collect", "gaon")["reports"]
+
+    assert (first["source"], first["found"], first["new"]) == ("gaon", 2, 2)
+    assert second["new"] == 0
+    assert len(near.json("articles", "list")["articles"]) == 2
+
+
+def test_collect_takes_over_sources_of_the_settings_and_tells_a_broken_one(near: Commands, feed: FeedServer) -> None:
+    """One that is away is told (exit code 1) and does not stop the other."""
+    near.settings["PRIVATE_HOSTS"] += " 127.0.0.1:1"
+    near.settings["SOURCES"] = f"away | feed | http://127.0.0.1:1/rss\ngaon | feed | {feed.feed_url}"
+
+    listed = near("sources", "list").stderr
+    reports = {report["source"]: report for report in near.json("collect", code=1)["reports"]}
+
+    assert "away, gaon" in listed
+    assert reports["gaon"]["new"] == 2
+    assert reports["away"]["problem"]
+
+
+def test_a_source_of_the_settings_is_not_removed_by_command(near: Commands, feed: FeedServer) -> None:
+    """It would be back at the next start; the answer says where to take it out."""
+    near.settings["SOURCES"] = f"gaon | feed | {feed.feed_url}"
+    near("collect")
+    near("sources", "add", "second", feed.feed_url, "--yes")
+
+    refused = near("sources", "remove", "gaon", code=1).stderr
+    near("sources", "remove", "second")
+
+    assert "SOURCES" in refused
+    assert [source["name"] for source in near.json("sources", "list")["sources"]] == ["gaon"]
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("Gaon", "https://gaon.example/rss"), "small Latin letters"),
+        (("gaon", "gaon.example/rss"), "https://"),
+        (("gaon", "https://gaon.example/rss\nx | feed | https://y.example"), "source"),
+        (("gaon", "https://gaon.example/rss", "--type", "telex"), "feed"),
+        (("gaon", "https://gaon.example/rss", "--rights", "all"), "link_only"),
+    ],
+)
+def test_wrong_words_are_told_before_anything_is_fetched(
+    commands_on_sqlite: Commands, words: tuple[str, ...], why: str
+) -> None:
+    """Exit code 2, with what to write instead."""
+    assert why in commands_on_sqlite("sources", "add", *words, code=2).stderr
+
+
+def test_check_of_an_unknown_name_says_so(commands_on_sqlite: Commands) -> None:
+    """A name is looked for in SOURCES and in the database."""
+    assert "no source nowhere" in commands_on_sqlite("sources", "check", "nowhere", code=1).stderr
