@@ -1,0 +1,1 @@
+"""Whole ways of the mail, as readers and operators live them: real HTTP, a real SMTP server process, both databases."""
