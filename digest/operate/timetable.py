@@ -7,7 +7,6 @@ stands in the database; the timetable only says how often somebody looks.
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from digest import events
 from digest.collect import collector
 from digest.compose import editor
 from digest.deliver import settle
@@ -38,9 +37,7 @@ async def editions(house: House) -> None:
     another worker left half done.
     """
     for slot in house.settings.editions:
-        opened = await editor.open_due(house.database, house.settings, slot, clock=house.clock)
-        if opened is not None:
-            events.event("edition.opened", edition_id=opened.id, slot=opened.slot)
+        await editor.open_due(house.database, house.settings, slot, clock=house.clock)
     await editor.advance(house.database, house.settings, house.renderer, clock=house.clock)
 
 
