@@ -73,6 +73,10 @@ class Settings(BaseModel):
     smtp_messages_per_connection: int = Field(500, ge=1, le=100_000)
     smtp_timeout_seconds: int = Field(60, ge=1, le=600)
 
+    dkim_selector: str = Field("", pattern=r"^([a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9-]+)*)?$", examples=["mail2026"])
+    dkim_domain: str = Field("", examples=["example.kr"])
+    dkim_private_key: SecretStr = SecretStr("")
+
     # Pages, database, files
     base_url: str = Field(examples=["https://news.example.kr"])
     web_host: str = Field("127.0.0.1", min_length=1)

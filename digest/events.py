@@ -21,7 +21,7 @@ def configure(*, json_lines: bool | None = None, level: str = "info") -> None:
     renderer: Any = (
         structlog.processors.JSONRenderer(ensure_ascii=False)
         if json_lines
-        else structlog.dev.ConsoleRenderer(colors=True, pad_event_to=26)
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=26)
     )
     structlog.configure(
         processors=[

@@ -14,7 +14,14 @@ from dotenv import dotenv_values
 
 from digest.errors import SettingMistake, SettingsError
 
-_MAY_COME_FROM_FILE = ("SECRET_KEY", "RETIRED_SECRET_KEYS", "DATABASE_URL", "SMTP_USER", "SMTP_PASSWORD")
+_MAY_COME_FROM_FILE = (
+    "SECRET_KEY",
+    "RETIRED_SECRET_KEYS",
+    "DATABASE_URL",
+    "SMTP_USER",
+    "SMTP_PASSWORD",
+    "DKIM_PRIVATE_KEY",
+)
 
 
 def read(environ: Mapping[str, str], env_file: Path, known: set[str]) -> tuple[dict[str, str], list[SettingMistake]]:
