@@ -2,8 +2,8 @@
 
 In: a whole mail as it goes on the wire, and the time. Out: the same mail behind its DKIM-Signature field. Signed are
 the fields a reader or a mailbox provider acts on, both List-Unsubscribe fields among them (RFC 8058 §4 asks for it),
-and From once more than it occurs, so that none can be added. Mails to be signed are composed in base64: relays may recode
-8bit on the way, and then the body's hash would be wrong.
+and From once more than it occurs, so that none can be added. Mails to be signed are composed in base64: relays may
+recode 8bit on the way, and then the body's hash would be wrong.
 
 Our own bytes are nearly canonical already; only where a run of blanks is found is the body rewritten for its hash. A
 2048-bit signature costs 0.4 ms. It is made on the event loop: the library holds the interpreter's lock while it signs
