@@ -23,13 +23,15 @@ from digest.operate.cli.terminal import (
     table,
     waiting,
 )
+from digest.operate.cli.watch import watch
 
 if TYPE_CHECKING:
     from digest.config import Settings
     from digest.database import Database
     from digest.models import DeliveryCounts, Edition, Mail, PlacedArticle
 
-app = typer.Typer(help="Issues of a slot: look, make, hold, release, cancel, prove.", no_args_is_help=True)
+app = typer.Typer(help="Issues of a slot: look, make, watch, hold, release, cancel, prove.", no_args_is_help=True)
+app.command()(watch)
 
 EditionId = Annotated[int, typer.Argument(metavar="ID", min=1, help="As `digest editions list` shows it.")]
 Language = Annotated[Literal["ko", "en"] | None, typer.Option(help="Without it the newspaper's.")]
