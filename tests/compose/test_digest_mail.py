@@ -95,7 +95,7 @@ def test_both_parts_tell_the_same_articles_and_links() -> None:
     mail = making.compose(SETTINGS)
     html, text = filled(mail.html), filled(mail.text)
     expected = {f"{SITE}{number}" for number in (1, 2, 3, 4, 5, 6, 7, 901, 902, 903, 904, 905)} | {
-        "https://news.gaon.example/editions/7",
+        "https://news.gaon.example/editions/7?lang=ko",
         "https://gaon.example",
         UNSUBSCRIBE_URL,
     }
@@ -196,6 +196,15 @@ def test_english_reader_gets_english_words_around_korean_articles() -> None:
     assert "View in the browser" in filled(mail.text)
     assert "가온시 소식 1번 기사" in html
     assert "브라우저에서 보기" not in html
+
+
+@pytest.mark.parametrize("language", ["ko", "en"])
+def test_page_of_the_edition_opens_in_the_language_of_the_mail(language: str) -> None:
+    """Many Koreans' browsers ask for English; whoever reads a Korean mail wants the Korean page."""
+    mail = making.compose(SETTINGS, language=language)
+    link = f"https://news.gaon.example/editions/7?lang={language}"
+    assert link in making.links_in_html(filled(mail.html))
+    assert link in making.links_in_text(filled(mail.text))
 
 
 def test_text_reader_gets_no_html() -> None:

@@ -1,0 +1,144 @@
+"""Take the pictures of docs/screenshots: the mail, the outbox, the edition in the browser.
+
+In: nothing. The service is started as `make run` starts it, with the example settings, in a temporary folder and on a
+free port. When the first edition has been delivered, Chromium looks at it. Out: mail.png, outbox.png and edition.png,
+and mail-dark.png and mail-phone.png for whoever reviews a template. Everything is bounded, and ends when the script
+does.
+
+Pictures are smaller with Pillow (256 colours), which the service itself does not need. Needs Chromium (its path may be
+the script's one argument) and a Korean font:
+
+    pip install 'pillow>=12' && python scripts/screenshots.py    # any Python; the service runs from .venv
+"""
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.request import urlopen
+
+PROJECT = Path(__file__).resolve().parent.parent
+FOLDER = PROJECT / "docs" / "screenshots"
+DIGEST = PROJECT / ".venv" / "bin" / "digest"
+MAX_BYTES = 300_000
+START_SECONDS = 60
+BROWSER_SECONDS = 60
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--hide-scrollbars",
+    "--virtual-time-budget=5000",  # until the frame with the mail is painted too
+)
+DARK = "--blink-settings=preferredColorScheme=0"
+
+
+@dataclass(frozen=True)
+class Shot:
+    """A picture: the file's name, the page, its size in pixels, further flags."""
+
+    name: str
+    url: str
+    width: int
+    height: int
+    flags: tuple[str, ...] = ()
+
+
+def main() -> None:
+    """Take all pictures anew."""
+    browser = next(filter(None, map(shutil.which, sys.argv[1:] or BROWSERS)), None)
+    if browser is None:
+        sys.exit("Chromium is needed; install it, or name it: python scripts/screenshots.py /path/to/chromium")
+    if not DIGEST.exists():
+        sys.exit(f"{DIGEST} is missing: run `make run` once.")
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder, _service(Path(folder)) as base_url:
+        mail = _first_mail(base_url)
+        for shot in (
+            Shot("mail", f"{base_url}{mail}/html", 700, 1100),
+            Shot("outbox", f"{base_url}{mail}?lang=ko", 1000, 1000),
+            Shot("edition", f"{base_url}/editions/1?lang=ko", 1000, 1100),
+            Shot("mail-dark", f"{base_url}{mail}/html", 700, 1100, (DARK,)),
+            Shot("mail-phone", f"{base_url}{mail}/html", 360, 1000),
+        ):
+            _take(browser, shot)
+
+
+@contextmanager
+def _service(folder: Path) -> Iterator[str]:
+    """Run the service in `folder`; give the address of its pages when the first edition is through; end it."""
+    port = _free_port()
+    environment = {"PATH": os.defpath, "WEB_PORT": str(port), "LC_ALL": "C.UTF-8"}
+    log = folder / "log"
+    with log.open("wb") as output:
+        process = subprocess.Popen([DIGEST, "run"], cwd=folder, env=environment, stdout=output, stderr=output)
+    try:
+        end = time.monotonic() + START_SECONDS
+        while b"mails accepted" not in log.read_bytes():
+            if process.poll() is not None or time.monotonic() > end:
+                sys.exit("The service did not deliver its first edition:\n" + log.read_text(encoding="utf-8"))
+            time.sleep(0.2)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _first_mail(base_url: str) -> str:
+    """Return the path of the Korean mail with HTML."""
+    with urlopen(f"{base_url}/outbox/", timeout=10) as answer:
+        page = answer.read().decode()
+    rows = re.findall(r'<a href="(/outbox/[^"]+)">(.*?)</a>', page, re.DOTALL)
+    return next(path for path, row in rows if "reader1@example.com" in row)
+
+
+def _take(browser: str, shot: Shot) -> None:
+    path = FOLDER / f"{shot.name}.png"
+    with tempfile.TemporaryDirectory() as profile:
+        where = (f"--user-data-dir={profile}", f"--window-size={shot.width},{shot.height}", f"--screenshot={path}")
+        subprocess.run(
+            [browser, *FLAGS, *where, *shot.flags, shot.url], check=True, capture_output=True, timeout=BROWSER_SECONDS
+        )
+    _reduce(path)
+    size = path.stat().st_size
+    print(f"{path.relative_to(PROJECT)}  {size / 1000:.0f} kB{'  (large: install Pillow)' if size > MAX_BYTES else ''}")
+
+
+def _reduce(path: Path) -> None:
+    """Reduce the picture to 256 colours, if Pillow is here."""
+    try:
+        from PIL import Image
+    except ImportError:
+        return
+    with Image.open(path) as image:
+        reduced = image.convert("RGB").quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    reduced.save(path, optimize=True)
+
+
+if __name__ == "__main__":
+    main()
