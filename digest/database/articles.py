@@ -1,4 +1,4 @@
-"""Articles, their revisions, the lists of most-read ones, and which picture hosts answer over https.
+"""Articles, their revisions, and which picture hosts answer over https.
 
 `store_found` is the way in: what a source's document holds goes through `identity`, new articles are inserted, changed
 texts become revisions, known ones are only noted as seen. The unique keys on guid and link, and "revision is still N"
@@ -8,7 +8,7 @@ for ever. `articles.registered_at` is what to sort by: the paper's date, but nev
 article, so that sources whose dates run hours ahead do not lead every edition. The printed date is the text's own.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -21,14 +21,14 @@ from digest.database.identity import Marked, mark, text_digest
 from digest.database.once import insert_once
 from digest.database.revisions import revision_row, text_of
 from digest.errors import NotFoundError
-from digest.models import Article, FoundArticle, MostRead, Source, SourceState
+from digest.models import Article, EditionState, FoundArticle, Source
 
 BACKLOG = timedelta(hours=24)
 """At a source's first fetch, older articles are kept but never mailed: nobody wants last year's news as the first."""
-MOST_READ_KEPT = 20
 RECHECK_PICTURE_HOSTS = timedelta(days=7)
 _PER_QUERY = 400  # bound values in one statement; SQLite of 2020 takes 999
 _MAX_SECTION = 60
+_TO_COME = (EditionState.CHOSEN, EditionState.HELD)
 
 _a, _r = tables.articles.c, tables.revisions.c
 
@@ -79,40 +79,6 @@ async def store_found(
     return Stored(new, revised)
 
 
-async def replace_most_read(
-    connection: Connection, source: Source, found: Sequence[FoundArticle], *, now: datetime
-) -> None:
-    """Put the first articles of a document, in its order, in the place of the source's list of most-read ones."""
-    await connection.execute(sa.delete(tables.most_read).where(tables.most_read.c.source_id == source.id))
-    rows = [
-        {
-            "source_id": source.id,
-            "position": position,
-            "title": one.text.title,
-            "link": one.text.link,
-            "excerpt": one.text.excerpt,
-            "seen_at": now,
-        }
-        for position, one in enumerate(found[:MOST_READ_KEPT], 1)
-    ]
-    if rows:
-        await connection.execute(sa.insert(tables.most_read), rows)
-
-
-async def most_read(connection: Connection, *, limit: int) -> list[MostRead]:
-    """Return the most-read articles of all active sources, the first ones of each first, each link once."""
-    rows = await connection.execute(
-        sa.select(tables.most_read)
-        .join(tables.sources, tables.sources.c.id == tables.most_read.c.source_id)
-        .where(tables.sources.c.state == SourceState.ACTIVE)
-        .order_by(tables.most_read.c.position, tables.most_read.c.source_id)
-    )
-    by_link: dict[str, MostRead] = {}
-    for row in rows:
-        by_link.setdefault(row.link, MostRead(row.title, row.link, row.excerpt))
-    return list(by_link.values())[:limit]
-
-
 async def get_article(connection: Connection, article_id: int, revision: int | None = None) -> Article:
     """Return an article in its latest revision, or in `revision`; `NotFoundError` if there is none."""
     wanted = _r.revision == (_a.revision if revision is None else revision)
@@ -144,11 +110,34 @@ async def load_revisions(connection: Connection, wanted: Iterable[tuple[int, int
 
 
 async def withdraw(connection: Connection, article_id: int, *, at: datetime) -> bool:
-    """Take an article out of every edition still to come; True if that changed anything."""
+    """Take an article out of every edition still to come; True if that changed anything.
+
+    An edition that is being released at this moment is waited for; afterwards its state tells that it went out with
+    the article. One that is released later leaves it out.
+    """
+    of_article = sa.select(tables.edition_articles.c.edition_id).where(
+        tables.edition_articles.c.article_id == article_id
+    )
+    await connection.execute(
+        sa.select(tables.editions.c.id)
+        .where(tables.editions.c.id.in_(of_article), tables.editions.c.state.in_(_TO_COME))
+        .order_by(tables.editions.c.id)
+        .with_for_update()
+    )
     result = await connection.execute(
         sa.update(tables.articles).where(_a.id == article_id, _a.withdrawn_at.is_(None)).values(withdrawn_at=at)
     )
     return result.rowcount > 0
+
+
+async def any_withdrawn(connection: Connection, article_ids: Collection[int]) -> bool:
+    """Whether one of these articles was withdrawn."""
+    ids = sorted(article_ids)
+    for start in range(0, len(ids), _PER_QUERY):
+        some = _a.id.in_(ids[start : start + _PER_QUERY])
+        if await connection.scalar(sa.select(_a.id).where(some, _a.withdrawn_at.is_not(None)).limit(1)) is not None:
+            return True
+    return False
 
 
 async def picture_hosts(connection: Connection) -> dict[str, bool]:

@@ -3,20 +3,23 @@
 How deliveries are made is in `messages`, how a worker sends them in `attempts`. What changes rows here does so by
 conditions alone, so every worker may call it at any time. The rest only looks: the sums of an edition, what waits, and
 what one address was sent.
+
+The sweeps run every few seconds beside an edition of a million readers: they go edition by edition along the indexes of
+what waits and what is on the wire, and never touch what is settled.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
 from digest.database.connection import Connection
-from digest.database.tables import deliveries, editions
+from digest.database.tables import deliveries, editions, is_attempting, is_waiting
 from digest.errors import NotFoundError
 from digest.models import DeliveryCounts, DeliveryState, DropReason, EditionState, Lane, Reply
 
-_UNSETTLED = (DeliveryState.QUEUED, DeliveryState.ATTEMPTING, DeliveryState.DEFERRED)
-_WAITING = (DeliveryState.QUEUED, DeliveryState.DEFERRED)
+_WORD_COMES_WITHIN = timedelta(days=1)
+_LOOKED_BACK = timedelta(days=7)  # a cancelled edition's last mails may be on the wire, and come back deferred
 _GOES_OUT = (EditionState.RELEASED, EditionState.SENDING)
 
 _d = deliveries.c
@@ -46,33 +49,56 @@ async def drop_for_subscriber(connection: Connection, subscriber_id: int, *, rea
 
 
 async def drop_late(connection: Connection, *, now: datetime) -> int:
-    """Give up what was tried in time and is past its deadline, and late mails that no edition can be held for."""
-    was_tried = _d.attempted_at.is_not(None)
-    late = sa.and_(
-        _d.deadline_at <= now,
-        sa.or_(_d.lease_until.is_(None), _d.lease_until <= now),
-        sa.or_(was_tried, _d.edition_id.is_(None)),
+    """Give up what was tried in time and is past its deadline, and late mails that no edition can be held for.
+
+    What belongs to a held edition waits for a person, whatever its deadline.
+    """
+    is_late = sa.and_(_d.deadline_at <= now, sa.or_(_d.lease_until.is_(None), _d.lease_until <= now))
+    # No delivery's deadline is earlier than its edition's: nearly always this looks at a few rows of editions alone.
+    cancelled = sa.and_(editions.c.state == EditionState.CANCELLED, editions.c.deadline_at > now - _LOOKED_BACK)
+    past = sa.select(editions.c.id).where(
+        editions.c.deadline_at <= now, sa.or_(editions.c.state.in_(_GOES_OUT), cancelled)
     )
-    return await _drop(connection, late, reason=DropReason.TOO_LATE, at=now)
+    edition_ids = (await connection.execute(past)).scalars().all()
+    which = [sa.and_(_d.edition_id == edition_id, _d.attempted_at.is_not(None)) for edition_id in edition_ids]
+    dropped = 0
+    for each in (*which, _d.edition_id.is_(None)):
+        dropped += await _drop(connection, sa.and_(each, is_late), reason=DropReason.TOO_LATE, at=now)
+    return dropped
 
 
 async def _drop(connection: Connection, which: sa.ColumnElement[bool], *, reason: DropReason, at: datetime) -> int:
     result = await connection.execute(
         sa.update(deliveries)
-        .where(which, _d.state.in_(_WAITING))
+        .where(which, is_waiting)
         .values(state=DeliveryState.DROPPED, drop_reason=reason, settled_at=at, lease_owner=None, lease_until=None)
     )
     return result.rowcount
 
 
 async def finish_editions(connection: Connection, *, now: datetime) -> list[int]:
-    """Set every edition to `done` of which nothing waits or is on the wire any more; return their ids."""
-    unsettled = (
-        sa.select(_d.id).where(_d.edition_id == editions.c.id, _d.state.in_(_UNSETTLED)).correlate(editions).exists()
+    """Set every edition to `done` of which nothing waits or is on the wire any more; return their ids.
+
+    One that was done goes back to sending when something of it waits again: a worker that was believed dead came back
+    with the word that a mail was deferred.
+    """
+    await connection.execute(
+        sa.update(editions)
+        .where(
+            editions.c.state == EditionState.DONE,
+            editions.c.done_at > now - _WORD_COMES_WITHIN,
+            _has_any(is_waiting),
+        )
+        .values(state=EditionState.SENDING, done_at=None)
     )
     rows = await connection.execute(
         sa.update(editions)
-        .where(editions.c.state.in_(_GOES_OUT), editions.c.eligible.is_not(None), ~unsettled)
+        .where(
+            editions.c.state.in_(_GOES_OUT),
+            editions.c.eligible.is_not(None),
+            ~_has_any(is_waiting),  # two conditions, each with an index of its own
+            ~_has_any(is_attempting),
+        )
         .values(state=EditionState.DONE, done_at=now)
         .returning(editions.c.id)
     )
@@ -84,16 +110,22 @@ async def hold_late_editions(connection: Connection, *, now: datetime, reason: s
 
     Old news is not sent by surprise: a person releases the edition with a new deadline, or cancels it.
     """
-    late = sa.select(_d.edition_id).where(
-        _d.state.in_(_WAITING), _d.deadline_at <= now, _d.attempted_at.is_(None), _d.edition_id.is_not(None)
-    )
     rows = await connection.execute(
         sa.update(editions)
-        .where(editions.c.state.in_(_GOES_OUT), editions.c.id.in_(late))
+        .where(
+            editions.c.state.in_(_GOES_OUT),
+            editions.c.deadline_at <= now,  # as in `drop_late`
+            _has_any(is_waiting, _d.deadline_at <= now, _d.attempted_at.is_(None)),
+        )
         .values(state=EditionState.HELD, reason=reason)
         .returning(editions.c.id)
     )
     return sorted(rows.scalars())
+
+
+def _has_any(*conditions: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
+    """Whether an edition has such a delivery."""
+    return sa.exists().where(_d.edition_id == editions.c.id, *conditions).correlate(editions)
 
 
 async def counts(connection: Connection, edition_id: int) -> DeliveryCounts:
@@ -109,14 +141,22 @@ async def counts(connection: Connection, edition_id: int) -> DeliveryCounts:
 
 async def waiting(connection: Connection) -> dict[Lane, int]:
     """Return how many deliveries wait for a first or another try, per lane."""
-    rows = await connection.execute(sa.select(_d.lane, sa.func.count()).where(_d.state.in_(_WAITING)).group_by(_d.lane))
+    rows = await connection.execute(sa.select(_d.lane, sa.func.count()).where(is_waiting).group_by(_d.lane))
     return dict.fromkeys(Lane, 0) | {row[0]: row[1] for row in rows}
 
 
 async def list_for_address(connection: Connection, address_key: str, limit: int) -> list[StoredDelivery]:
     """Return the newest deliveries to an address (`Address.key`), newest first."""
+    # Along the unique keys (edition, recipient) and (message, recipient): the table holds years of deliveries.
+    of_editions = _d.edition_id.in_(sa.select(editions.c.id))
+    both = sa.union_all(
+        *(
+            sa.select(_d.id).where(which, _d.recipient_key == address_key)
+            for which in (of_editions, _d.edition_id.is_(None))
+        )
+    ).subquery()
     rows = await connection.execute(
-        sa.select(deliveries).where(_d.recipient_key == address_key).order_by(_d.id.desc()).limit(limit)
+        sa.select(deliveries).where(_d.id.in_(sa.select(both.c.id))).order_by(_d.id.desc()).limit(limit)
     )
     return [
         StoredDelivery(

@@ -121,12 +121,6 @@ async def shown_articles(connection: Connection, edition_ids: Iterable[int]) -> 
     return {edition_id: frozenset(ids) for edition_id, ids in shown.items()}
 
 
-async def is_composed(connection: Connection, edition_id: int) -> bool:
-    """Return whether the edition's messages and deliveries were made."""
-    query = sa.select(editions.c.eligible.is_not(None)).where(editions.c.id == edition_id)
-    return bool((await connection.execute(query)).scalar_one_or_none())
-
-
 # ── opening and choosing ─────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -33,7 +33,7 @@ class Marked:
 
 def mark(found: Sequence[FoundArticle]) -> list[Marked]:
     """Give the articles of one document their keys, each article once (the first of doubles)."""
-    marked = [Marked(one, _guid(one), _link(one), _title(one)) for one in found]
+    marked = [Marked(one, _guid(one), link_key(one.text.link), _title(one)) for one in found]
     shared_guids = _shared(marked, lambda one: one.guid, lambda one: (one.title, one.link or one.title))
     shared_links = _shared(marked, lambda one: one.link, lambda one: (one.found.text.title, one.guid or one.title))
     shared_titles = _shared(marked, lambda one: one.title, lambda one: (one.guid or one.link or "", one.link or ""))
@@ -92,9 +92,10 @@ def _guid(found: FoundArticle) -> str | None:
     return _key(found.guid) if found.guid.strip() else None
 
 
-def _link(found: FoundArticle) -> str | None:
-    canonical = canonical_link(found.text.link)
-    return None if canonical.endswith("/") and canonical.count("/") == 1 else _key(canonical)  # a front page
+def link_key(link: str) -> str | None:
+    """Return the key that an article with this link is known by; None for a front page, which is no article's."""
+    canonical = canonical_link(link)
+    return None if canonical.endswith("/") and canonical.count("/") == 1 else _key(canonical)
 
 
 def _title(found: FoundArticle) -> str:

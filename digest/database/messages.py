@@ -1,9 +1,9 @@
 """Messages, and the deliveries that are made of them.
 
 A message is stored once per idempotency key; an edition has one per variant. The deliveries of a whole audience are
-one INSERT … SELECT that joins readers and messages by the variant's key, in the same transaction as the messages: a
-million rows in a second or some, and never half of them. Mails for one person are queued singly, in the lane for what
-somebody waits for. What becomes of a delivery afterwards is in `deliveries`.
+one INSERT … SELECT that joins readers and messages by the variant's key, in the same transaction as the messages:
+never half of them (200,000 readers took 1.3 s on SQLite and 5 s on PostgreSQL, on two cores). Mails for one person are
+queued singly, in the lane for what somebody waits for. What becomes of a delivery afterwards is in `deliveries`.
 """
 
 import hashlib
@@ -18,12 +18,12 @@ from digest.database.audience import Earlier, select_audience
 from digest.database.connection import Connection
 from digest.database.editions import get_edition
 from digest.database.once import insert_once
-from digest.database.tables import Instant, deliveries, messages
+from digest.database.tables import Instant, deliveries, is_waiting, messages
 from digest.errors import NotFoundError
 from digest.models import DeliveryState, DropReason, Lane, Mail, MessageKind, NewMessage, Variant
 
 _KEY_LENGTH = 255
-_WAITING = (DeliveryState.QUEUED, DeliveryState.DEFERRED)
+_UNREAD = (DeliveryState.QUEUED, DeliveryState.DEFERRED, DeliveryState.DROPPED, DeliveryState.REFUSED)
 
 
 def edition_key(edition_id: int, variant: Variant) -> str:
@@ -128,6 +128,7 @@ async def make_deliveries(
         .select_from(audience)
         .join(messages, messages.c.variant == audience.c.variant)
         .where(messages.c.edition_id == edition_id)
+        .order_by(audience.c.address_key)  # the unique key grows at its end then, not all over
     )
     result = await connection.execute(sa.insert(deliveries).from_select(list(columns), rows))
     return result.rowcount
@@ -146,7 +147,7 @@ async def drop_waiting(connection: Connection, edition_id: int, *, reason: DropR
     """Give up every delivery of an edition that was not begun; return how many. What is on the wire is left alone."""
     result = await connection.execute(
         sa.update(deliveries)
-        .where(deliveries.c.edition_id == edition_id, deliveries.c.state.in_(_WAITING))
+        .where(deliveries.c.edition_id == edition_id, is_waiting)
         .values(state=DeliveryState.DROPPED, drop_reason=reason, settled_at=at, lease_owner=None, lease_until=None)
     )
     return result.rowcount
@@ -155,15 +156,12 @@ async def drop_waiting(connection: Connection, edition_id: int, *, reason: DropR
 async def move_deadline(connection: Connection, edition_id: int, *, deadline_at: datetime) -> int:
     """Give the waiting deliveries of an edition a new deadline; return how many there are."""
     result = await connection.execute(
-        sa.update(deliveries)
-        .where(deliveries.c.edition_id == edition_id, deliveries.c.state.in_(_WAITING))
-        .values(deadline_at=deadline_at)
+        sa.update(deliveries).where(deliveries.c.edition_id == edition_id, is_waiting).values(deadline_at=deadline_at)
     )
     return result.rowcount
 
 
 async def may_have_arrived(connection: Connection, edition_id: int) -> bool:
     """Return whether a delivery of the edition is on the wire, accepted or uncertain: somebody may have read it."""
-    unread = (*_WAITING, DeliveryState.DROPPED, DeliveryState.REFUSED)
-    query = sa.select(sa.exists().where(deliveries.c.edition_id == edition_id, deliveries.c.state.not_in(unread)))
+    query = sa.select(sa.exists().where(deliveries.c.edition_id == edition_id, deliveries.c.state.not_in(_UNREAD)))
     return bool((await connection.execute(query)).scalar_one())

@@ -37,6 +37,7 @@ async def require_current(database: Database) -> None:
     async with database.read() as connection:
         present = await connection.run_sync(_present)
     wanted = ScriptDirectory.from_config(_config()).get_current_head()
+    _require_known(present)
     if present != wanted:
         state = "has no schema yet" if present is None else f"has schema {present}, this release needs {wanted}"
         raise DatabaseNotReadyError(f"The database {state}. Run: digest migrate")
@@ -46,11 +47,22 @@ def _move(connection: SyncConnection, act: object, revision: str) -> tuple[str |
     if connection.dialect.name == "postgresql":
         connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
     before = _present(connection)
+    _require_known(before)
     config = _config()
     config.attributes["connection"] = connection
     assert callable(act)
     act(config, revision)
     return before, _present(connection)
+
+
+def _require_known(present: str | None) -> None:
+    """Raise `DatabaseNotReadyError` for a schema whose steps are not ours: there is no way from it to anywhere."""
+    known = {step.revision for step in ScriptDirectory.from_config(_config()).walk_revisions()}
+    if present is not None and present not in known:
+        raise DatabaseNotReadyError(
+            f"The database has schema {present}, which this release does not know: a later release has used it. "
+            "Install that release again, or restore a backup of before."
+        )
 
 
 def _present(connection: SyncConnection) -> str | None:

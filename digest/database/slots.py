@@ -3,13 +3,15 @@
 A planned time is decided once, whether it brought an edition or (nothing new) none: the row of the slot is the lock,
 and the condition stands in the UPDATE. Membership is a set, not a span of time: every eligible article that no edition
 of the slot holds is free, however late it was stored, so nothing falls between two editions. The only lower bound is a
-day before the slot was first known, so that a new slot does not bring the archive.
+day before the slot was first known, so that a new slot does not bring the archive. A slot that was out of the settings
+for more than a week is a new one when it comes back: nobody waits for what was gathered in between. Being out of the
+settings is noticed at a start; however long the service itself was down, nothing is lost by it.
 
 Clocks jump. A stored time more than a day ahead of ours was written under a clock that had jumped: it neither blocks
 the slot nor hides an article until that day comes.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -21,6 +23,7 @@ from digest.database.tables import articles, edition_articles, editions, slots, 
 from digest.models import Purpose, SourceState
 
 BACKLOG = timedelta(days=1)
+FORGOTTEN_AFTER = timedelta(days=7)
 _CLOCK_JUMP = timedelta(days=1)
 
 
@@ -36,6 +39,17 @@ async def know_slots(connection: Connection, names: Iterable[str], *, now: datet
     """Note when each slot was first known; no edition is planned before. Known ones keep their time."""
     for name in names:
         await connection.execute(insert_once(connection, slots).values(name=name, since_at=now))
+
+
+async def keep_in_step(connection: Connection, names: Collection[str], *, now: datetime) -> None:
+    """Bring the slots in step with the settings, at a start: note which are new, which are gone and which came back."""
+    await know_slots(connection, names, now=now)
+    is_named = slots.c.name.in_(names)
+    gone = sa.update(slots).where(~is_named, slots.c.gone_at.is_(None)).values(gone_at=now)
+    await connection.execute(gone)
+    begins_anew = slots.c.gone_at < now - FORGOTTEN_AFTER
+    back = sa.update(slots).where(is_named, slots.c.gone_at.is_not(None))
+    await connection.execute(back.values(gone_at=None, since_at=sa.case((begins_anew, now), else_=slots.c.since_at)))
 
 
 async def get_history(connection: Connection, name: str, *, until: datetime) -> SlotHistory | None:

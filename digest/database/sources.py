@@ -7,7 +7,7 @@ because its articles name it. A new address is a new source under an old name: n
 one holds, and its articles of before a day ago are no news again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -125,6 +125,26 @@ async def claim_named(
     condition = sa.and_(_s.name == name, _s.state != SourceState.REMOVED, _is_free(now))
     claimed = await _claim(connection, condition, owner, now + lease)
     return claimed[0] if claimed else None
+
+
+async def lease_owners(connection: Connection) -> set[str]:
+    """Return who holds sources at the moment, or held them and has not said that it is through."""
+    rows = await connection.execute(sa.select(_s.lease_owner).where(_s.lease_owner.is_not(None)).distinct())
+    return {str(owner) for owner in rows.scalars()}
+
+
+async def free_leases(connection: Connection, owners: Collection[str]) -> list[str]:
+    """Free what `owners` hold, who are known to be dead; return the sources' names.
+
+    An owner that lives after all finds its source taken, keeps nothing of its fetch, and nothing is lost.
+    """
+    freed = await connection.execute(
+        sa.update(tables.sources)
+        .where(_s.lease_owner.in_(owners))
+        .values(lease_owner=None, lease_until=None)
+        .returning(_s.name)
+    )
+    return sorted(freed.scalars())
 
 
 async def mark_fetched(

@@ -14,13 +14,12 @@ import sqlalchemy as sa
 from digest.addresses import Address
 from digest.database.connection import Connection, server_time
 from digest.database.once import insert_once
-from digest.database.tables import deliveries, subscribers, subscriptions
+from digest.database.tables import deliveries, is_waiting, subscribers, subscriptions
 from digest.errors import NotFoundError
 from digest.models import DeliveryState, DropReason, Format, Subscriber, SubscriberState
 
 _AWAY = (SubscriberState.LEFT, SubscriberState.STOPPED, SubscriberState.EXPIRED, SubscriberState.PENDING)
 _MAY_LEAVE = (SubscriberState.ACTIVE, SubscriberState.PAUSED, SubscriberState.PENDING)
-_WAITING = (DeliveryState.QUEUED, DeliveryState.DEFERRED)
 
 
 async def add(
@@ -131,7 +130,7 @@ async def remove_by_consent(connection: Connection, consent: str) -> int:
     theirs = sa.select(subscribers.c.id).where(subscribers.c.consent == consent)
     await connection.execute(
         sa.update(deliveries)
-        .where(deliveries.c.subscriber_id.in_(theirs.scalar_subquery()), deliveries.c.state.in_(_WAITING))
+        .where(deliveries.c.subscriber_id.in_(theirs.scalar_subquery()), is_waiting)
         .values(
             state=DeliveryState.DROPPED,
             drop_reason=DropReason.LEFT,

@@ -2,7 +2,8 @@
 
 Times are UTC, states are the enums of `digest.models` stored as their text. Conditions that must never be broken are
 unique keys here, not checks in code: one edition per slot and planned time, an article once per slot, a recipient once
-per edition, a message once per idempotency key.
+per edition, a message once per idempotency key. No id is given twice, not even when its row is gone: links in mails and
+Message-IDs are made of them (`sqlite_autoincrement`; PostgreSQL's sequences never go back).
 """
 
 from datetime import UTC, datetime
@@ -68,6 +69,10 @@ def _id() -> Any:  # Any: a column whose type differs by database
 Serial = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 
 
+def _partial_index(name: str, *columns: sa.Column[Any], where: sa.ColumnElement[bool], unique: bool = False) -> None:
+    sa.Index(name, *columns, unique=unique, sqlite_where=where, postgresql_where=where)
+
+
 def _time(name: str, **options: Any) -> sa.Column[datetime]:
     return sa.Column(name, Instant, **options)
 
@@ -96,6 +101,7 @@ sources = sa.Table(
     sa.Column("problem", sa.Text, nullable=False, server_default=""),
     sa.Column("lease_owner", sa.String(64)),
     _time("lease_until"),
+    sqlite_autoincrement=True,
 )
 
 articles = sa.Table(
@@ -116,6 +122,7 @@ articles = sa.Table(
     sa.UniqueConstraint("source_id", "guid_key"),
     sa.UniqueConstraint("link_key"),
     sa.Index("ix_articles_title_key", "source_id", "title_key"),
+    sqlite_autoincrement=True,
 )
 
 revisions = sa.Table(
@@ -157,6 +164,7 @@ slots = sa.Table(
     sa.Column("name", sa.String(32), primary_key=True),
     _time("since_at", nullable=False),  # first known to this service: no edition is planned before
     _time("last_planned_at"),  # the latest planned time that was decided, with an edition or (nothing new) without
+    _time("gone_at"),  # when a start first found it missing from the settings; NULL: it stands there
 )
 
 editions = sa.Table(
@@ -177,6 +185,7 @@ editions = sa.Table(
     _time("done_at"),
     sa.UniqueConstraint("slot", "planned_at"),
     sa.Index("ix_editions_state", "state"),
+    sqlite_autoincrement=True,
 )
 
 edition_articles = sa.Table(
@@ -191,13 +200,12 @@ edition_articles = sa.Table(
     sa.Column("position", sa.Integer, nullable=False),
     _time("given_back_at"),  # a cancelled edition's articles are free for the slot's next one
 )
-sa.Index(
+_partial_index(
     "uq_edition_articles_slot_article",
     edition_articles.c.slot,
     edition_articles.c.article_id,
     unique=True,
-    sqlite_where=edition_articles.c.given_back_at.is_(None),
-    postgresql_where=edition_articles.c.given_back_at.is_(None),
+    where=edition_articles.c.given_back_at.is_(None),
 )
 
 # ── readers ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -215,6 +223,7 @@ subscribers = sa.Table(
     sa.Column("consent", sa.Text, nullable=False),  # where the consent came from, in the operator's words
     _time("created_at", nullable=False),
     _time("left_at"),
+    sqlite_autoincrement=True,
 )
 
 subscriptions = sa.Table(
@@ -244,17 +253,18 @@ messages = sa.Table(
     sa.Column("html", sa.LargeBinary, nullable=False),
     _time("created_at", nullable=False),
     sa.Index("ix_messages_edition_id", "edition_id"),
+    sqlite_autoincrement=True,
 )
-
-_WAITING = ("queued", "deferred")
 
 deliveries = sa.Table(
     "deliveries",
     metadata,
     _id(),
-    sa.Column("message_id", sa.ForeignKey("messages.id"), nullable=False),
-    sa.Column("edition_id", sa.ForeignKey("editions.id")),
-    sa.Column("subscriber_id", sa.ForeignKey("subscribers.id", ondelete="SET NULL")),
+    # No foreign keys: to check three of them for a million readers takes PostgreSQL longer than to write the rows.
+    # Messages and editions outlive their deliveries, and a reader who is gone is one who left (`mark_attempting`).
+    sa.Column("message_id", Serial, nullable=False),
+    sa.Column("edition_id", Serial),
+    sa.Column("subscriber_id", Serial),
     sa.Column("recipient", sa.String(254), nullable=False),
     sa.Column("recipient_key", sa.String(254), nullable=False),
     sa.Column("domain", sa.String(254), nullable=False),
@@ -272,39 +282,33 @@ deliveries = sa.Table(
     sa.Column("reply_code", sa.Integer),
     sa.Column("reply_status", sa.String(16)),
     sa.Column("reply_text", sa.Text),
+    sqlite_autoincrement=True,
 )
-sa.Index(
+_partial_index(
     "uq_deliveries_edition_recipient",
     deliveries.c.edition_id,
     deliveries.c.recipient_key,
     unique=True,
-    sqlite_where=deliveries.c.edition_id.is_not(None),
-    postgresql_where=deliveries.c.edition_id.is_not(None),
+    where=deliveries.c.edition_id.is_not(None),
 )
-sa.Index(
+_partial_index(
     "uq_deliveries_message_recipient",
     deliveries.c.message_id,
     deliveries.c.recipient_key,
     unique=True,
-    sqlite_where=deliveries.c.edition_id.is_(None),
-    postgresql_where=deliveries.c.edition_id.is_(None),
+    where=deliveries.c.edition_id.is_(None),
 )
-_is_waiting = deliveries.c.state.in_(_WAITING)
-sa.Index(
-    "ix_deliveries_waiting",
-    deliveries.c.lane,
-    deliveries.c.due_at,
-    deliveries.c.id,
-    sqlite_where=_is_waiting,
-    postgresql_where=_is_waiting,
-)
-sa.Index(
-    "ix_deliveries_attempting",
-    deliveries.c.lease_until,
-    sqlite_where=deliveries.c.state == "attempting",
-    postgresql_where=deliveries.c.state == "attempting",
-)
-sa.Index("ix_deliveries_subscriber_id", deliveries.c.subscriber_id)
+# Written out and not bound, here and in every query that is to use these indexes: SQLite takes a partial index only
+# where it can see that the condition is the same, and scans the whole table otherwise.
+is_waiting = deliveries.c.state.in_([sa.literal_column(f"'{state}'") for state in ("queued", "deferred")])
+is_attempting = deliveries.c.state == sa.literal_column("'attempting'")
+_d = deliveries.c
+# Claims walk it per edition in the order of `due_at`: what is held or not yet due is never in the way.
+_partial_index("ix_deliveries_waiting", _d.edition_id, _d.lane, _d.due_at, _d.id, where=is_waiting)
+# By id and not by lease: PostgreSQL rewrites all index entries of a row when any indexed column changes.
+_partial_index("ix_deliveries_attempting", _d.edition_id, _d.id, where=is_attempting)
+# For leaving, which concerns only what waits; everything else finds a reader's deliveries by the address.
+_partial_index("ix_deliveries_subscriber_id", _d.subscriber_id, where=is_waiting)
 
 attempts = sa.Table(
     "attempts",
@@ -318,6 +322,7 @@ attempts = sa.Table(
     sa.Column("reply_code", sa.Integer),
     sa.Column("reply_status", sa.String(16)),
     sa.Column("detail", sa.Text, nullable=False, server_default=""),
+    sqlite_autoincrement=True,
 )
 
 # ── operators ────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -1,29 +1,41 @@
-"""One try: splice one recipient's values into the mail, hand it over, and decide what the ledger is told.
+"""One try: splice one recipient's values into the message, and decide what the ledger is told of the outcome.
 
-`attempt` acts (one conversation with the relay), `settle_result` decides what state follows from the outcome: the
-deadline turns a deferral into `dropped`, and the kind of mail whether an unanswered one is tried again.
+`Envelopes` makes the bytes for the wire, signed if we sign. `settle_result` decides what state follows from an outcome:
+the deadline turns a deferral into `dropped`, and the kind of mail whether an unanswered one is tried again.
 """
 
 from dataclasses import replace
 from datetime import datetime
 
 from digest.config import Settings
-from digest.database.attempts import PREFERS_DOUBLE, Result
+from digest.database.attempts import PREFERS_DOUBLE
+from digest.database.results import Result
 from digest.deliver import retry, wire
-from digest.deliver.transport import RelayConnection
-from digest.models import Delivery, DeliveryState, DropReason, Mail, MessageKind, Outcome
+from digest.deliver.dkim import Signer
+from digest.deliver.stock import Due
+from digest.deliver.transport import Envelope
+from digest.models import Delivery, DeliveryState, DropReason, MessageKind, Outcome
+from digest.splice import RECIPIENT
 
 
-async def attempt(
-    connection: RelayConnection, mail: Mail, delivery: Delivery, settings: Settings, *, now: datetime
-) -> Outcome:
-    """Send one delivery and return what came of it.
+class Envelopes:
+    """Makes envelopes for one sender address. `signer` None: the relay signs."""
 
-    Raises `UnsendableMailError`, with nothing sent, for a mail that breaks the rules of mail.
-    """
-    values = wire.values_for(delivery, settings, now)
-    content = wire.assemble(mail, values, eight_bit=connection.eight_bit)
-    return await connection.send(str(settings.sender), str(delivery.recipient), content)
+    def __init__(self, settings: Settings, signer: Signer | None) -> None:
+        self._values = wire.Values(settings)
+        self._sender = str(settings.sender).encode("ascii")
+        self._signer = signer
+
+    def make(self, due: Due, *, eight_bit: bool, now: datetime) -> Envelope:
+        """Return what goes over the wire. Raises `UnsendableMailError` for a mail that breaks the rules of mail."""
+        delivery, signer = due.delivery, self._signer
+        # What is signed must not be recoded on its way, so it goes as base64.
+        prepared = due.message.prepared(eight_bit=eight_bit and signer is None)
+        values = self._values.of(delivery, now)
+        content = prepared.content(values)
+        if signer is not None:
+            content = signer.sign(content, at=now)
+        return Envelope(delivery.id, self._sender, values[RECIPIENT], content)
 
 
 def settle_result(delivery: Delivery, kind: MessageKind, outcome: Outcome, *, now: datetime, chance: float) -> Result:

@@ -1,11 +1,13 @@
-"""Write marks and results in groups: one commit for whatever the connections have brought meanwhile.
+"""Write marks and results in groups: one commit for whatever the lanes have brought meanwhile.
 
-A commit that survives a power cut costs milliseconds, a mail less. So connections hand in what they want stored, and
-one task stores all of it in one transaction as soon as the last one is done; the busier it is, the larger the groups.
+A commit that survives a power cut costs milliseconds, a mail a quarter of one. So one task stores everything in one
+transaction: what came of attempts, what is given back, and the marks of the next few deliveries; only after that
+commit are these handed to the lanes. A group gathers for at most ten milliseconds, less when a lane stands idle or
+somebody waits for a mail.
 
-    mark      waits until `attempting` is durable; only then may the envelope be written
-    note      takes what came of an attempt and does not wait
-    give_back takes what was claimed or marked and certainly not sent, and does not wait
+How many are marked ahead follows the relay: twice what the lanes took since the last group, at least one per lane. So
+a slow relay leaves hardly more in doubt at a `kill -9` than what is on the wire; the limit for a fast one is eight per
+lane, results that are not stored yet included.
 
 When the database cannot be used, marks fail (so nothing is sent) and results are kept and tried again every second.
 Results that are still unwritten when the process dies become `uncertain` by their lease.
@@ -14,65 +16,79 @@ Event: `journal.waits`.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 
 from digest.clock import Clock
-from digest.database import Database, attempts
-from digest.database.attempts import Result
+from digest.database import Database, attempts, results
+from digest.database.connection import PlainConnection
+from digest.database.results import Result
+from digest.deliver.stock import Due, Stock
 from digest.errors import DatabaseUnavailableError
 from digest.events import warning
 
 _TRY_AGAIN_SECONDS = 1.0
+_GROUP_SECONDS = 0.01
+_ON_THE_WIRE = 2  # per lane: one whose body is being sent, one behind its dot
+_AHEAD = 8  # per lane, at most
 
 
 class Journal:
-    """Stores for one owner. Use it inside `async with journal.running()`."""
+    """Stores for one owner. Use it inside `async with journal.running(…)`."""
 
-    def __init__(self, database: Database, *, owner: str, clock: Clock, lease: timedelta) -> None:
+    def __init__(
+        self, database: Database, stock: Stock, *, owner: str, clock: Clock, lease: timedelta, lanes: int
+    ) -> None:
         self._database = database
+        self._stock = stock
         self._owner = owner
         self._clock = clock
         self._lease = lease
-        self._marks: dict[int, asyncio.Future[bool]] = {}
+        self._lanes = lanes
+        self._marked: set[int] = set()  # `attempting` in the ledger because of us
         self._results: list[Result] = []
         self._given_back: list[int] = []
-        self._wanted = asyncio.Event()
-        self._written = asyncio.Event()
+        self._wanted, self._hurried, self._written = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._written.set()
+        self.trouble: DatabaseUnavailableError | None = None  # of the last write
 
-    async def mark(self, delivery_id: int) -> bool:
-        """Store that this delivery is about to be sent; False if it must not be (any more).
+    @property
+    def is_written(self) -> bool:
+        """Whether everything handed in is stored."""
+        return not self._results and not self._given_back
 
-        Raises `DatabaseUnavailableError` if it could not be stored; then it must not be sent either.
-        """
-        mark: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self._marks[delivery_id] = mark
+    def want_marks(self, *, hurry: bool = False) -> None:
+        """Say that deliveries may be claimed, or lanes free, that were not before."""
         self._want()
-        return await mark
+        if hurry:
+            self._hurried.set()
 
     def note(self, result: Result) -> None:
         """Store what came of an attempt, soon."""
         self._results.append(result)
         self._want()
 
-    def give_back(self, delivery_ids: list[int]) -> None:
+    def give_back(self, delivery_ids: Iterable[int]) -> None:
         """Free deliveries that were not sent, soon."""
-        if delivery_ids:
-            self._given_back += delivery_ids
+        self._given_back += delivery_ids
+        if self._given_back:
             self._want()
 
     async def written(self) -> None:
         """Wait until everything handed in is stored."""
+        self._hurried.set()
         await self._written.wait()
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
-        """Store in the background, first what an earlier time left over. Call `written` before the end."""
-        if self._results or self._given_back:
+    async def running(self, *, may_mark: Callable[[], bool], marked: Callable[[], None]) -> AsyncIterator[None]:
+        """Store in the background, first what an earlier time left over. Call `written` before the end.
+
+        `may_mark` is asked before each group, `marked` called when deliveries have become ready in the stock.
+        """
+        if not self.is_written:
             self._want()
-        task = asyncio.create_task(self._run())
+        task = asyncio.create_task(self._run(may_mark, marked))
         try:
             yield
         finally:
@@ -83,50 +99,81 @@ class Journal:
         self._written.clear()
         self._wanted.set()
 
-    async def _run(self) -> None:
+    async def _run(self, may_mark: Callable[[], bool], marked: Callable[[], None]) -> None:
         while True:
             await self._wanted.wait()
+            if not self._hurried.is_set():
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(_GROUP_SECONDS):
+                        await self._hurried.wait()
             self._wanted.clear()
+            self._hurried.clear()
             try:
-                await self._write()
+                await self._write(may_mark, marked)
+                self.trouble = None
             except Exception as error:
                 # Anything but trouble with the database would be a fault of ours. It must not lose results either.
                 fault = None if isinstance(error, DatabaseUnavailableError) else error
+                self.trouble = error if isinstance(error, DatabaseUnavailableError) else _as_unavailable(error)
                 warning("journal.waits", results=len(self._results), reason=str(error), exc_info=fault)
+                marked()
                 await asyncio.sleep(_TRY_AGAIN_SECONDS)
                 self._wanted.set()
             if not self._wanted.is_set():
                 self._written.set()
 
-    async def _write(self) -> None:
-        # A mark whose asker was cancelled is left out: it is given back already and would stay for ever.
-        marks = {delivery_id: mark for delivery_id, mark in self._marks.items() if not mark.done()}
-        self._marks = {}
-        results, given_back = list(self._results), list(self._given_back)
-        marked: set[int] = set()
+    async def _write(self, may_mark: Callable[[], bool], marked: Callable[[], None]) -> None:
+        to_mark = self._stock.take_to_mark(self._quota()) if may_mark() else []
+        noted, given_back = list(self._results), list(self._given_back)
+        if not (to_mark or noted or given_back):
+            return
+        ids = {due.delivery.id for due in to_mark}
         try:
-            async with self._database.begin() as connection:
-                # Results first: what is deferred here is free before it can be marked anew.
-                await attempts.record(connection, results, owner=self._owner)
-                if given_back:
-                    await attempts.give_back(connection, given_back, owner=self._owner)
-                if marks:
-                    now = self._clock()
-                    marked = await attempts.mark_attempting(
-                        connection, sorted(marks), owner=self._owner, now=now, lease_until=now + self._lease
-                    )
-        except BaseException as error:
-            for mark in marks.values():
-                if not mark.done():
-                    mark.set_exception(_as_unavailable(error))
+            really = await self._store(noted, given_back, ids)
+        except BaseException:
+            # Whether the commit came through is not known: freed in any case, before anybody may take them anew.
+            self._stock.forget(ids)
+            self._given_back += ids
             raise
-        del self._results[: len(results)], self._given_back[: len(given_back)]
-        for delivery_id, mark in marks.items():
-            if not mark.done():
-                mark.set_result(delivery_id in marked)
+        del self._results[: len(noted)], self._given_back[: len(given_back)]
+        self._marked.difference_update([result.delivery_id for result in noted], given_back)
+        self._hand_on(to_mark, really)
+        marked()
+
+    async def _store(self, noted: list[Result], given_back: list[int], to_mark: set[int]) -> set[int]:
+        """Store all of it in one transaction; return the ids that are marked now."""
+        now = self._clock()
+
+        def act(connection: PlainConnection) -> set[int]:
+            # Results first: what is deferred here is free before it can be marked anew.
+            if noted:
+                results.record(connection, noted, owner=self._owner)
+            if given_back:
+                attempts.give_back(connection, given_back, owner=self._owner)
+            if not to_mark:
+                return set()
+            return attempts.mark_attempting(
+                connection, to_mark, owner=self._owner, now=now, lease_until=now + self._lease
+            )
+
+        return await self._database.write(act)
+
+    def _hand_on(self, to_mark: list[Due], really: set[int]) -> None:
+        """Make ready what is marked; free the rest: its reader left, its edition is held, its hour is past."""
+        self._marked |= really
+        self._stock.put_ready(due for due in to_mark if due.delivery.id in really)
+        not_marked = [due.delivery.id for due in to_mark if due.delivery.id not in really]
+        if not_marked:
+            self._stock.forget(not_marked)
+            self.give_back(not_marked)
+
+    def _quota(self) -> int:
+        """Return how many may be marked now."""
+        taken, self._stock.taken = self._stock.taken, 0
+        ahead = max(self._lanes, min(2 * taken, _AHEAD * self._lanes))
+        room = (_ON_THE_WIRE + _AHEAD) * self._lanes - len(self._marked)
+        return max(0, min(ahead - self._stock.ready, room))
 
 
-def _as_unavailable(error: BaseException) -> DatabaseUnavailableError:
-    if isinstance(error, DatabaseUnavailableError):
-        return error
-    return DatabaseUnavailableError(f"The mark could not be stored: {type(error).__name__}")
+def _as_unavailable(error: Exception) -> DatabaseUnavailableError:
+    return DatabaseUnavailableError(f"What was sent could not be written down: {type(error).__name__}")

@@ -30,22 +30,26 @@ _SAYS_RELAY = re.compile(r"\brelay", re.IGNORECASE)
 
 
 class Stage(StrEnum):
-    """How far the conversation had come. Only from `BODY` on can the mail have been taken."""
+    """How far the conversation had come. Only at `BODY` can the mail have been taken."""
 
     CONNECT = "connect"
     GREETING = "greeting"
     EHLO = "EHLO"
     TLS = "TLS"
     AUTH = "AUTH"
+    RSET = "RSET"
     MAIL = "MAIL"
     RCPT = "RCPT"
     DATA = "DATA"
     BODY = "body"
+    EMPTY_BODY = "empty body"  # the bare dot after a DATA that was accepted although the envelope was refused
 
 
 def read_reply(code: int, text: str) -> Reply:
     """Make a `Reply` of what a server said: one line, without control characters, its enhanced status taken out."""
-    line = "".join(char if char.isprintable() else " " for char in " ".join(text.split()))
+    line = " ".join(text.split())
+    if not line.isprintable():
+        line = "".join(char if char.isprintable() else " " for char in line)
     found = _STATUS.match(line)
     return Reply(code, found.group() if found else "", line[:_MAX_TEXT])
 
@@ -91,6 +95,11 @@ def lost(stage: Stage, how: str) -> Outcome:
         charged=False,
         relay_problem=f"The connection to the relay broke off at {stage}: {how}.",
     )
+
+
+def not_begun(how: str) -> Outcome:
+    """Decide on a mail whose connection was lost before its turn came, by no fault of its own or the relay's."""
+    return Outcome(DeliveryState.DEFERRED, None, f"not begun: {how}", charged=False)
 
 
 def in_words(reply: Reply) -> str:

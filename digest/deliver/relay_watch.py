@@ -28,12 +28,21 @@ class RelayWatch:
         self._problems = 0
         self._pauses = 0
         self._paused_until = 0.0
+        self._worked = False
         self._alert_may_be_open = True  # an earlier process may have raised it
 
     @property
     def is_paused(self) -> bool:
         """Whether nothing should be sent now."""
         return monotonic_seconds() < self._paused_until
+
+    @property
+    def is_trusted(self) -> bool:
+        """Whether the last word of the relay was about a recipient: then a second mail may go behind the first's dot.
+
+        One after the other until then, so that trouble is met by three mails and not by all that are under way.
+        """
+        return self._worked
 
     def resume(self) -> None:
         """End a pause early, for a pass that somebody asked for."""
@@ -43,6 +52,7 @@ class RelayWatch:
         """Pause, because no connection can be opened; `why` is for the alert."""
         if self.is_paused:
             return  # another connection has told already
+        self._worked = False
         seconds = min(_LONGEST_PAUSE_SECONDS, _FIRST_PAUSE_SECONDS * 2**self._pauses)
         self._pauses = min(self._pauses + 1, 10)
         self._paused_until = monotonic_seconds() + seconds
@@ -52,21 +62,23 @@ class RelayWatch:
     async def problem(self, why: str) -> None:
         """Count a mail that the relay's own trouble kept back, and pause when that happens in a row."""
         self._problems += 1
+        self._worked = False
         if self._problems >= _IN_A_ROW:
             await self.out_of_order(why)
 
     async def works(self) -> None:
         """Note that the relay gave an answer about a recipient; resolve the alert."""
+        self._worked = True
         if not (self._problems or self._pauses or self._alert_may_be_open):
             return
         self._problems = self._pauses = 0
+        self._alert_may_be_open = False  # before the first wait: one lane tells, not all of them
         try:
             async with self._database.begin() as connection:
                 was_open = await alerts.resolve(connection, MATTER, at=self._clock())
         except DatabaseUnavailableError:
             self._alert_may_be_open = True
             return
-        self._alert_may_be_open = False
         if was_open:
             event("relay.works")
 

@@ -1,8 +1,13 @@
-"""What the sender wants of a way out: open a connection, send one mail over it, say how it stands.
+"""What the sender wants of a way out: open a lane, hand envelopes over on it, take their outcomes.
 
-A transport that cannot open a connection raises `RelayLoginError` (somebody must repair the setup) or
-`RelayUnavailableError` (it may work later); no delivery was begun then. Once a connection is open nothing is raised:
+A transport that cannot open a lane raises `RelayLoginError` (somebody must repair the setup) or
+`RelayUnavailableError` (it may work later); no delivery was begun then. Once a lane is open nothing is raised:
 whatever happens to a mail is its `Outcome`. The adapters are in `transports/`.
+
+    while envelopes or waiting:
+        while lane.room and lane.is_usable and envelopes:
+            lane.hand_over(envelopes.pop()); waiting += 1
+        delivery_id, outcome = await lane.next_outcome(); waiting -= 1
 """
 
 from dataclasses import dataclass
@@ -28,33 +33,59 @@ class RelayReport:
         return "8bitmime" in self.extensions
 
 
-class RelayConnection(Protocol):
-    """One open connection. `eight_bit`: its mails may be 8bit."""
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """One mail to one recipient (rule D26), ready for the wire: `content` as `wire.Prepared.content` gives it."""
+
+    delivery_id: int
+    sender: bytes
+    recipient: bytes
+    content: bytes
+
+
+class Lane(Protocol):
+    """One open connection that carries one mail after the other. `eight_bit`: its mails may be 8bit.
+
+    It takes at most two envelopes at a time: one whose body is on the wire, and one that stands behind its dot. If the
+    connection is lost, at most the first of them is `uncertain`; the other is deferred and not charged.
+    """
 
     @property
     def eight_bit(self) -> bool: ...
 
-    async def is_ready(self) -> bool:
-        """Whether the next mail can go over it: it is still open, and has not yet carried as many as it may."""
+    @property
+    def room(self) -> int:
+        """How many more envelopes may be handed over now; 0 while it is full, and for ever once it is not usable."""
         ...
 
-    async def send(self, envelope_from: str, recipient: str, content: bytes) -> Outcome:
-        """Hand over one mail to one recipient (rule D26) and return what came of it. Never raises for the relay."""
+    @property
+    def is_usable(self) -> bool:
+        """False after 421, a lost connection or the cap on mails: take the outstanding outcomes, then close."""
+        ...
+
+    def hand_over(self, envelope: Envelope) -> None:
+        """Begin to send. Only while there is `room`; writes what can be written and does not wait."""
+        ...
+
+    async def next_outcome(self) -> tuple[int, Outcome]:
+        """Wait for the next outcome, in the order of handing over; each envelope gets exactly one. Never raises for
+        the relay. May be cancelled: the outcome then waits for the next call.
+        """
         ...
 
     async def close(self) -> None:
-        """Take leave and close. Never raises for the relay."""
+        """Take leave and close, after a few seconds at most. Never raises for the relay."""
         ...
 
     def abort(self) -> None:
-        """Close at once; a `send` that is under way ends with the outcome of a lost connection."""
+        """Close at once; what is under way ends with the outcome of a lost connection."""
         ...
 
 
 class Transport(Protocol):
     """A way out of the house."""
 
-    async def open_connection(self) -> RelayConnection:
+    async def open_lane(self) -> Lane:
         """Connect, greet, secure and log in. Raises `RelayLoginError` or `RelayUnavailableError`."""
         ...
 

@@ -5,7 +5,7 @@ so that nothing missed waits for the timetable, and makes the editions that are 
 and the sender go on side by side. Being told to stop ends it in under five seconds: the scheduler first, then the
 sender with what is on the wire. Being killed costs at most what is on the wire (see `deliver/sender`).
 
-Events: worker.started, worker.stopped.
+Events: worker.started, worker.stopped, source.taken_over.
 """
 
 import asyncio
@@ -13,17 +13,19 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
+from pathlib import Path
 
 from digest import events
 from digest.collect import collector
 from digest.compose import editor
 from digest.config import Settings
-from digest.database import slots
+from digest.database import attempts, slots, sources
 from digest.deliver.sender import Sender
 from digest.deliver.transports import TRANSPORTS, name_for
+from digest.errors import FixSetupError
 from digest.models import Edition
 from digest.operate import sample
-from digest.operate.house import House, open_house
+from digest.operate.house import House, is_gone, open_house
 from digest.operate.scheduler import Runner
 from digest.operate.timetable import PASSES
 
@@ -51,14 +53,31 @@ async def prepare(house: House) -> datetime | None:
     Raises `SettingsError` for a source of a type that does not exist.
     """
     now = house.clock()
+    await _free_what_the_dead_hold(house)
     await collector.provision(house.database, house.settings, now=now)
     async with house.database.begin() as connection:
-        await slots.know_slots(connection, [slot.name for slot in house.settings.editions], now=now)
+        await slots.keep_in_step(connection, [slot.name for slot in house.settings.editions], now=now)
     return await sample.seed(house.database, house.settings, now=now)
 
 
+async def _free_what_the_dead_hold(house: House) -> None:
+    """Take over from workers of this machine that were killed, so that a restart need not wait for their leases.
+
+    Only what they had claimed: a delivery that was on the wire waits for its lease, since somebody may have an answer.
+    """
+    async with house.database.begin() as connection:
+        owners = await sources.lease_owners(connection) | await attempts.lease_owners(connection)
+        dead = {owner for owner in owners if is_gone(owner, ours=house.owner)}
+        freed = await sources.free_leases(connection, dead) if dead else []
+        deliveries_freed = await attempts.free_leases(connection, dead) if dead else 0
+    if freed or deliveries_freed:
+        events.event("worker.took_over", sources=len(freed), deliveries=deliveries_freed)
+
+
 async def work_until(stop: asyncio.Event, house: House) -> None:
-    """Work until `stop` is set."""
+    """Work until `stop` is set. Raises `FixSetupError` where the built-in outbox has no folder."""
+    if not house.settings.has_relay:
+        await asyncio.to_thread(_make_folder, house.settings.data_dir)
     async with TRANSPORTS[name_for(house.settings)](house.settings, house.clock) as transport:
         runner = Runner(house)
         sender = Sender(house.database, house.settings, transport, clock=house.clock, owner=house.owner)
@@ -76,6 +95,14 @@ async def work_until(stop: asyncio.Event, house: House) -> None:
         await sending
         waiting.cancel()
     events.event("worker.stopped", owner=house.owner)
+
+
+def _make_folder(folder: Path) -> None:
+    """Make the folder of the outbox, or raise `FixSetupError`."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FixSetupError(f"The folder of DATA_DIR cannot be made: {error}.") from error
 
 
 async def _start(runner: Runner) -> None:

@@ -6,15 +6,18 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
-from digest.database import Database, articles, sources
+from digest.database import Database, articles, most_read, sources
 from digest.database.articles import Stored
+from digest.database.tables import sources as source_table
 from digest.errors import NotFoundError
 from digest.models import Article, ArticleText, FoundArticle, Picture, Source, SourceSpec
 from tests.support.clock import StoppedClock
 
 pytestmark = pytest.mark.anyio
 
+NOW = StoppedClock().at
 REGISTERED = datetime(2026, 11, 22, 21, 0, tzinfo=UTC)
 
 
@@ -39,6 +42,7 @@ async def add(database: Database, name: str) -> Source:
     """A source that was fetched before, so that nothing is backlog."""
     async with database.begin() as connection:
         source = await sources.add_source(connection, SourceSpec(name, "feed", f"https://{name}.example/rss"))
+        await connection.execute(sa.update(source_table).where(source_table.c.id == source.id).values(last_ok_at=NOW))
     return replace(source, first_fetched_at=REGISTERED)
 
 
@@ -255,14 +259,24 @@ async def test_lists_of_most_read_ones_are_joined_by_rank(
     """Two papers, a link that both name, and a list that went empty."""
     naru = await add(database, "naru")
     async with database.begin() as connection:
-        await articles.replace_most_read(connection, gaon, [found(1), found(2)], now=clock())
-        await articles.replace_most_read(connection, naru, [found(3), found(1)], now=clock())
-        listed = await articles.most_read(connection, limit=10)
+        await most_read.replace(connection, gaon, [found(1), found(2)], now=clock())
+        await most_read.replace(connection, naru, [found(3), found(1)], now=clock())
+        listed = await most_read.latest(connection, now=clock(), limit=10)
         assert [one.title for one in listed] == ["소식 1", "소식 3", "소식 2"]
-        assert len(await articles.most_read(connection, limit=2)) == 2
-        await articles.replace_most_read(connection, gaon, [], now=clock())
+        assert len(await most_read.latest(connection, now=clock(), limit=2)) == 2
+        await most_read.replace(connection, gaon, [], now=clock())
         await sources.remove_source(connection, "naru", at=clock())
-        assert await articles.most_read(connection, limit=10) == []
+        assert await most_read.latest(connection, now=clock(), limit=10) == []
+
+
+async def test_a_list_of_most_read_ones_that_is_not_renewed_is_left_out_after_a_day(
+    database: Database, clock: StoppedClock, gaon: Source
+) -> None:
+    """Its source is gone for weeks: the edition comes all the same, without last month's favourites."""
+    async with database.begin() as connection:
+        await most_read.replace(connection, gaon, [found(1)], now=clock())
+        assert len(await most_read.latest(connection, now=clock.advance(hours=23), limit=5)) == 1
+        assert await most_read.latest(connection, now=clock.advance(hours=1), limit=5) == []
 
 
 async def test_picture_hosts_are_remembered_and_asked_again_after_a_week(

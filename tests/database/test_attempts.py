@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from digest.database import Database, attempts, subscribers
-from digest.database.attempts import Result
+from digest.database import Database, attempts, results, subscribers
+from digest.database.results import Result
 from digest.models import Delivery, DeliveryState, DropReason, EditionState, Lane, MessageKind, Outcome, Reply
 from tests.support import ledger
 from tests.support.clock import StoppedClock
@@ -23,15 +23,19 @@ async def _claim(
     database: Database, clock: StoppedClock, owner: str = "a", lane: Lane = Lane.BULK, limit: int = 10
 ) -> list[Delivery]:
     async with database.begin() as connection:
-        return await attempts.claim_due(
-            connection, owner=owner, lane=lane, now=clock(), lease_until=clock() + LEASE, limit=limit
+        return await connection.run_sync(
+            attempts.claim_due, owner=owner, lane=lane, now=clock(), lease_until=clock() + LEASE, limit=limit
         )
 
 
 async def _mark(database: Database, clock: StoppedClock, claimed: list[Delivery], owner: str = "a") -> set[int]:
     async with database.begin() as connection:
-        return await attempts.mark_attempting(
-            connection, [each.id for each in claimed], owner=owner, now=clock(), lease_until=clock() + LEASE
+        return await connection.run_sync(
+            attempts.mark_attempting,
+            [each.id for each in claimed],
+            owner=owner,
+            now=clock(),
+            lease_until=clock() + LEASE,
         )
 
 
@@ -39,7 +43,7 @@ async def _record(database: Database, clock: StoppedClock, delivery_id: int, own
     outcome: Outcome = changes.pop("outcome", TAKEN)
     result = Result(delivery_id, changes.pop("state", outcome.state), outcome, ended_at=clock(), **changes)
     async with database.begin() as connection:
-        await attempts.record(connection, [result], owner=owner)
+        await connection.run_sync(results.record, [result], owner=owner)
 
 
 async def test_claims_come_first_due_first_and_begin_the_edition(database: Database, clock: StoppedClock) -> None:
@@ -101,7 +105,7 @@ async def test_an_edition_that_is_not_released_is_not_claimed(
     await ledger.make_edition(database, at=clock(), state=state)
     assert await _claim(database, clock) == []
     async with database.read() as connection:
-        assert not await attempts.is_due(connection, lane=Lane.BULK, now=clock())
+        assert not await connection.run_sync(attempts.is_due, lane=Lane.BULK, now=clock())
 
 
 async def test_what_is_held_between_claim_and_mark_is_not_sent(database: Database, clock: StoppedClock) -> None:
@@ -174,12 +178,12 @@ async def test_a_group_of_results_is_recorded_in_one_go(database: Database, cloc
     edition = await ledger.make_edition(database, at=clock(), readers=4)
     await _mark(database, clock, await _claim(database, clock))
     outcomes = [TAKEN, LATER, Outcome(DeliveryState.REFUSED, Reply(550, "5.1.1", "5.1.1 unknown")), TAKEN]
-    results = [
+    found = [
         Result(delivery_id, outcome.state, outcome, ended_at=clock())
         for delivery_id, outcome in zip(edition.delivery_ids, outcomes, strict=True)
     ]
     async with database.begin() as connection:
-        await attempts.record(connection, results, owner="a")
+        await connection.run_sync(results.record, found, owner="a")
     assert [row["state"] for row in await ledger.rows(database)] == [outcome.state for outcome in outcomes]
     assert [row["reply_code"] for row in await ledger.attempt_rows(database)] == [450, 550]
 
@@ -255,7 +259,7 @@ async def test_renewed_leases_are_not_settled_by_others(database: Database, cloc
     await _mark(database, clock, (await _claim(database, clock))[:1])
     clock.advance(seconds=20)
     async with database.begin() as connection:
-        await attempts.renew_leases(connection, edition.delivery_ids, owner="a", lease_until=clock() + LEASE)
+        await connection.run_sync(attempts.renew_leases, edition.delivery_ids, owner="a", lease_until=clock() + LEASE)
     clock.advance(seconds=20)
     async with database.begin() as connection:
         assert await attempts.expire(connection, now=clock()) == ([], [])
@@ -268,10 +272,10 @@ async def test_given_back_deliveries_are_free_at_once(database: Database, clock:
     claimed = await _claim(database, clock)
     await _mark(database, clock, claimed[:1])
     async with database.begin() as connection:
-        await attempts.give_back(connection, edition.delivery_ids, owner="a")
+        await connection.run_sync(attempts.give_back, edition.delivery_ids, owner="a")
     assert len(await _claim(database, clock, "b")) == 2
     async with database.begin() as connection:
-        await attempts.give_back(connection, edition.delivery_ids, owner="a")
+        await connection.run_sync(attempts.give_back, edition.delivery_ids, owner="a")
     assert await _claim(database, clock, "c") == []
 
 

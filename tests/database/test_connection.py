@@ -1,10 +1,17 @@
 """The two kinds of transaction, and trouble with the database itself."""
 
 import asyncio
+import shutil
+import sqlite3
+import traceback
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
 
 from digest.database import Database
 from digest.database.tables import alerts
@@ -12,6 +19,8 @@ from digest.errors import DatabaseUnavailableError
 from tests.support.clock import StoppedClock
 
 pytestmark = pytest.mark.anyio
+
+_AT = datetime(2026, 11, 23, tzinfo=UTC)
 
 
 async def test_side_by_side_read_then_write_steps_lose_nothing(database: Database, clock: StoppedClock) -> None:
@@ -42,6 +51,19 @@ async def test_an_exception_undoes_the_whole_transaction(database: Database, clo
             raise RuntimeError
     async with database.read() as connection:
         assert (await connection.execute(sa.select(sa.func.count()).select_from(alerts))).scalar_one() == 0
+
+
+async def test_a_broken_key_is_told_without_the_values_of_the_row(database: Database, clock: StoppedClock) -> None:
+    """The server adds them, addresses among them, and what is not foreseen goes into the log with its traceback."""
+    row = {"matter": "kim@reader.example", "text": "", "first_at": clock(), "last_at": clock(), "count": 1}
+    with pytest.raises(IntegrityError) as caught:
+        async with database.begin() as connection:
+            for _ in range(2):
+                await connection.execute(sa.insert(alerts).values(row))
+    told = "".join(traceback.format_exception(caught.value))
+    assert "alerts" in told
+    assert "INSERT INTO" in told
+    assert "kim@" not in told.replace('"matter": "kim@reader.example"', "")  # this test's own line
 
 
 async def test_times_come_back_as_they_went_in(database: Database, clock: StoppedClock) -> None:
@@ -84,3 +106,73 @@ async def test_a_database_that_is_gone_is_said_to_be_unavailable(tmp_path: Path)
                 await connection.execute(sa.select(1))
     finally:
         await gone.close()
+
+
+async def test_a_database_file_that_is_gone_is_noticed_and_used_again_when_it_is_back(sqlite_file: Path) -> None:
+    """SQLite would go on writing into a file that nobody finds again: mails out, and nothing remembered."""
+    opened = Database.open(f"sqlite:///{sqlite_file}")
+    try:
+        for use in _uses(opened):
+            await use()
+        sqlite_file.rename(sqlite_file.with_name("elsewhere"))
+        for use in _uses(opened):
+            with pytest.raises(DatabaseUnavailableError, match="is gone"):
+                await use()
+        sqlite_file.with_name("elsewhere").rename(sqlite_file)
+        for use in _uses(opened):
+            await use()
+    finally:
+        await opened.close()
+
+
+async def test_a_database_file_that_was_replaced_is_noticed_and_then_used(sqlite_file: Path) -> None:
+    """A backup that is restored beside the running service counts from the next transaction on, not the old file."""
+    opened = Database.open(f"sqlite:///{sqlite_file}")
+    backup = shutil.copy(sqlite_file, sqlite_file.with_name("backup"))
+    try:
+        for use in _uses(opened):
+            await use()
+        for name in (sqlite_file.name, f"{sqlite_file.name}-wal", f"{sqlite_file.name}-shm"):
+            sqlite_file.with_name(name).unlink(missing_ok=True)
+        Path(backup).rename(sqlite_file)
+        for use in _uses(opened):
+            with suppress(DatabaseUnavailableError):
+                await use()
+        async with opened.begin() as connection:
+            await connection.execute(sa.delete(alerts))
+            await connection.execute(
+                sa.insert(alerts).values(matter="new", text="", first_at=_AT, last_at=_AT, count=1)
+            )
+    finally:
+        await opened.close()
+    with sqlite3.connect(sqlite_file) as plain:
+        assert plain.execute("SELECT matter FROM alerts").fetchall() == [("new",)]
+
+
+@pytest.fixture
+def sqlite_file(tmp_path: Path, migrated_sqlite: Path) -> Path:
+    return Path(shutil.copy(migrated_sqlite, tmp_path / "digest.sqlite3"))
+
+
+def _uses(database: Database) -> list[Callable[[], Awaitable[None]]]:
+    """One transaction of each kind."""
+
+    async def begin() -> None:
+        async with database.begin() as connection:
+            await connection.execute(sa.update(alerts).values(count=1))
+
+    async def read() -> None:
+        async with database.read() as connection:
+            await connection.execute(sa.select(alerts))
+
+    async def write() -> None:
+        await database.write(lambda connection: connection.execute(sa.update(alerts).values(count=1)))
+
+    return [begin, read, write]
+
+
+async def test_the_folder_of_a_new_database_is_for_its_owner_only(tmp_path: Path) -> None:
+    """Addresses of readers lie in it, on machines that others use as well."""
+    opened = Database.open(f"sqlite:///{tmp_path}/var/digest.sqlite3")
+    await opened.close()
+    assert (tmp_path / "var").stat().st_mode & 0o077 == 0

@@ -1,8 +1,9 @@
 """What is given up, and how editions and readers stand."""
 
 import pytest
+import sqlalchemy as sa
 
-from digest.database import Database, attempts, deliveries
+from digest.database import Database, attempts, deliveries, messages
 from digest.errors import NotFoundError
 from digest.models import DeliveryState, DropReason, EditionState, Lane
 from tests.support import ledger
@@ -15,7 +16,9 @@ async def test_a_reader_who_leaves_is_dropped_claimed_or_not(database: Database,
     """Rule D14: leaving takes effect at once, also for mails already queued."""
     edition = await ledger.make_edition(database, at=clock(), readers=2)
     async with database.begin() as connection:
-        await attempts.claim_due(connection, owner="a", lane=Lane.BULK, now=clock(), lease_until=clock(), limit=1)
+        await connection.run_sync(
+            attempts.claim_due, owner="a", lane=Lane.BULK, now=clock(), lease_until=clock(), limit=1
+        )
     for subscriber_id in edition.subscriber_ids:
         async with database.begin() as connection:
             dropped = await deliveries.drop_for_subscriber(
@@ -56,6 +59,69 @@ async def test_an_edition_is_not_done_while_anything_is_under_way(
     async with database.begin() as connection:
         assert await deliveries.finish_editions(connection, now=clock()) == [edition.id]
     assert await ledger.edition_state(database, edition.id) is EditionState.DONE
+
+
+async def test_a_late_word_that_a_mail_was_deferred_takes_up_its_edition_again(
+    database: Database, clock: StoppedClock
+) -> None:
+    """A worker that was believed dead comes back after the edition was done: its reader must not be lost."""
+    edition = await ledger.make_edition(database, at=clock(), readers=1)
+    await ledger.set_deliveries(database, state=DeliveryState.UNCERTAIN)
+    async with database.begin() as connection:
+        assert await deliveries.finish_editions(connection, now=clock()) == [edition.id]
+    await ledger.set_deliveries(database, state=DeliveryState.DEFERRED)
+    async with database.begin() as connection:
+        assert await deliveries.finish_editions(connection, now=clock()) == []
+    assert await ledger.edition_state(database, edition.id) is EditionState.SENDING
+
+
+async def test_a_held_edition_keeps_its_deferred_deliveries_for_a_person(
+    database: Database, clock: StoppedClock
+) -> None:
+    """Held over noon and released in the evening, it also reaches those whose mailbox was busy in the morning."""
+    await ledger.make_edition(database, at=clock(), readers=1, state=EditionState.HELD)
+    await ledger.set_deliveries(database, state=DeliveryState.DEFERRED, attempted_at=clock())
+    async with database.begin() as connection:
+        assert await deliveries.drop_late(connection, now=clock.advance(hours=4)) == 0
+
+
+async def test_what_comes_back_deferred_to_a_cancelled_edition_is_dropped_at_its_deadline(
+    database: Database, clock: StoppedClock
+) -> None:
+    """It was on the wire when a person cancelled; nothing may count as waiting for ever."""
+    await ledger.make_edition(database, at=clock(), readers=1, state=EditionState.CANCELLED)
+    await ledger.set_deliveries(database, state=DeliveryState.DEFERRED, attempted_at=clock())
+    async with database.begin() as connection:
+        assert await deliveries.drop_late(connection, now=clock.advance(hours=3)) == 1
+
+
+async def test_the_sweeps_walk_along_indexes_of_what_is_not_settled(database: Database, clock: StoppedClock) -> None:
+    """They run every five seconds beside an edition of a million readers, on SQLite under the lock of all writers."""
+    if not database.is_sqlite:
+        pytest.skip("only SQLite plans by the indexes alone; the other goes by how many rows there are")
+    await ledger.make_edition(database, at=clock(), readers=1)
+    statements: list[tuple[str, object]] = []
+
+    def note(_c: object, _cursor: object, statement: str, parameters: object, _context: object, _many: bool) -> None:
+        statements.append((statement, parameters))
+
+    later = clock.advance(hours=4)
+    async with database.begin() as connection:
+        sa.event.listen(database.engine.sync_engine, "before_cursor_execute", note)
+        await deliveries.drop_late(connection, now=later)
+        await deliveries.hold_late_editions(connection, now=later, reason="late")
+        await deliveries.finish_editions(connection, now=later)
+        await messages.drop_waiting(connection, 1, reason=DropReason.CANCELLED, at=later)
+        sa.event.remove(database.engine.sync_engine, "before_cursor_execute", note)
+        plans = [
+            (await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)).all()  # type: ignore[arg-type]  # as the driver was given them
+            for statement, parameters in statements
+        ]
+    steps = [row[3] for plan in plans for row in plan if "deliveries" in row[3]]
+    assert steps
+    assert [
+        step for step in steps if "ix_deliveries_waiting" not in step and "ix_deliveries_attempting" not in step
+    ] == []
 
 
 async def test_an_edition_nobody_gets_is_done_at_once(database: Database, clock: StoppedClock) -> None:

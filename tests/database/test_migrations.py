@@ -33,6 +33,15 @@ async def test_up_down_up_ends_where_it_began(database: Database) -> None:
     await migrate.require_current(database)
 
 
+async def test_a_schema_of_a_later_release_is_told_apart_from_an_earlier_one(database: Database) -> None:
+    """After going back a release, `digest migrate` is the wrong advice: it cannot help."""
+    async with database.begin() as connection:
+        await connection.execute(sa.text("UPDATE alembic_version SET version_num = '0999'"))
+    for act in (migrate.require_current, migrate.upgrade):
+        with pytest.raises(DatabaseNotReadyError, match="later release"):
+            await act(database)
+
+
 async def test_migrating_twice_changes_nothing(database: Database) -> None:
     """Every start migrates; the second time must be free."""
     before, after = await migrate.upgrade(database)

@@ -132,3 +132,12 @@ async def test_sample_readers_go_with_what_waits_for_them(database: Database, cl
         rows = await connection.execute(sa.select(deliveries.c.recipient, deliveries.c.state))
         assert {row.recipient: row.state for row in rows} == {str(KIM): "dropped", "lee@reader.example": "queued"}
         assert (await connection.execute(sa.select(subscriptions.c.subscriber_id))).scalar_one() == real.id
+
+
+async def test_the_id_of_a_removed_reader_is_given_to_nobody_else(database: Database, clock: StoppedClock) -> None:
+    """Links in old mails are made of the id: the link of a sample reader must not unsubscribe a real one."""
+    removed = await add(database, clock, consent="sample")
+    async with database.begin() as connection:
+        await subscribers.remove_by_consent(connection, "sample")
+    newcomer = await add(database, clock, addresses.parse("lee@reader.example"))
+    assert newcomer.id != removed.id

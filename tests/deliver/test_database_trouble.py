@@ -47,7 +47,8 @@ def _on_each_use(database: Database, pragma: Any) -> None:
         cursor.execute(pragma())
         cursor.close()
 
-    sa.event.listen(database.engine.sync_engine, "checkout", run)
+    for engine in (database.engine.sync_engine, database.plain_engine):
+        sa.event.listen(engine, "checkout", run)
 
 
 def _sender(database: Database, server: HostileServer, clock: StoppedClock) -> Sender:

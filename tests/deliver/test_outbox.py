@@ -9,28 +9,32 @@ from pathlib import Path
 import pytest
 
 from digest.config import Tls
+from digest.deliver.transport import Envelope
 from digest.deliver.transports import TRANSPORTS, name_for
 from digest.deliver.transports.outbox import OutboxServer, list_mails, read_mail
 from digest.deliver.transports.smtp import Relay, SmtpTransport
 from digest.errors import NotFoundError
 from digest.models import DeliveryState
 from tests.support.clock import StoppedClock
+from tests.support.relay import hand_over_all, send_all
 from tests.support.settings import make_settings
 
 pytestmark = pytest.mark.anyio
 
 CONTENT = "Subject: test\r\n\r\n가온일보\r\n.\r\nend\r\n".encode()
+ON_THE_WIRE = CONTENT.replace(b"\r\n.", b"\r\n..") + b".\r\n"
 
 
 async def _keep(folder: Path, clock: StoppedClock, *recipients: str, kept: int = 2000) -> list[DeliveryState]:
     settings = make_settings(data_dir=folder)
     states = []
     async with OutboxServer(folder, clock, kept=kept) as server:
-        connection = await SmtpTransport(Relay("127.0.0.1", server.port, Tls.NONE)).open_connection()
+        lane = await SmtpTransport(Relay("127.0.0.1", server.port, Tls.NONE)).open_lane()
         for recipient in recipients:
             clock.advance(seconds=1)
-            states.append((await connection.send(str(settings.sender), recipient, CONTENT)).state)
-        await connection.close()
+            envelope = Envelope(1, str(settings.sender).encode(), recipient.encode(), ON_THE_WIRE)
+            states += [outcome.state for _, outcome in await hand_over_all(lane, [envelope])]
+        await lane.close()
     return states
 
 
@@ -102,7 +106,6 @@ async def test_the_settings_choose_the_way_out(tmp_path: Path, clock: StoppedClo
     async with TRANSPORTS["outbox"](settings, clock) as transport:
         report = await transport.check()
         assert report.eight_bit
-        connection = await transport.open_connection()
-        assert (await connection.send("a@b.example", "c@d.example", CONTENT)).state is DeliveryState.ACCEPTED
-        await connection.close()
+        [[(_, outcome)]] = await send_all(transport, [Envelope(1, b"a@b.example", b"c@d.example", ON_THE_WIRE)])
+        assert outcome.state is DeliveryState.ACCEPTED
     assert [mail.recipient for mail in list_mails(tmp_path / "outbox", 5)] == ["c@d.example"]

@@ -16,11 +16,11 @@ pytestmark = pytest.mark.anyio
 async def _put_on_the_wire(database: Database, clock: StoppedClock, lane: Lane, limit: int) -> None:
     lease_until = clock() + timedelta(seconds=30)
     async with database.begin() as connection:
-        claimed = await attempts.claim_due(
-            connection, owner="dead", lane=lane, now=clock(), lease_until=lease_until, limit=limit
+        claimed = await connection.run_sync(
+            attempts.claim_due, owner="dead", lane=lane, now=clock(), lease_until=lease_until, limit=limit
         )
         ids = [each.id for each in claimed]
-        await attempts.mark_attempting(connection, ids, owner="dead", now=clock(), lease_until=lease_until)
+        await connection.run_sync(attempts.mark_attempting, ids, owner="dead", now=clock(), lease_until=lease_until)
 
 
 async def test_an_edition_with_nothing_left_is_done(database: Database, clock: StoppedClock) -> None:

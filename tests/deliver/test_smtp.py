@@ -1,96 +1,26 @@
-"""The SMTP transport, against servers that behave and servers that do not."""
+"""Opening a connection to a relay, against servers that behave and servers that do not; `test_lane` has the rest."""
 
-import asyncio
 from typing import Any
 
 import pytest
 
 from digest.config import Tls
+from digest.deliver.transport import Envelope
 from digest.deliver.transports.smtp import Relay, SmtpTransport
 from digest.errors import RelayLoginError, RelayUnavailableError
-from digest.models import DeliveryState, Outcome
+from digest.models import DeliveryState
+from tests.support.relay import send_all
 from tests.support.smtp_server import CLOSE, SILENCE, HostileServer, Script, trusting_context
 
 pytestmark = pytest.mark.anyio
 
-CONTENT = "Subject: test\r\n\r\n가온일보\r\n.\r\n..two\r\nend\r\n".encode()
-SENDER, READER = "news@gaon.example", "reader@b.example"
+CONTENT = b"Subject: test\r\n\r\nend\r\n.\r\n"
 
 
 def _relay(server: HostileServer, **changes: Any) -> Relay:
     values: dict[str, Any] = {"tls": Tls.NONE, "timeout_seconds": 0.3, "final_timeout_seconds": 0.3, **changes}
     return Relay("127.0.0.1", server.port, **values)
 
-
-async def _send(server: HostileServer, **changes: Any) -> Outcome:
-    connection = await SmtpTransport(_relay(server, **changes)).open_connection()
-    try:
-        return await connection.send(SENDER, READER, CONTENT)
-    finally:
-        await connection.close()
-
-
-async def test_a_mail_arrives_byte_for_byte_with_its_envelope() -> None:
-    """Lines that begin with a dot come out as they went in; one recipient per mail (rule D26)."""
-    async with HostileServer() as server:
-        outcome = await _send(server)
-
-    assert outcome.state is DeliveryState.ACCEPTED
-    [mail] = server.mails
-    assert (mail.envelope_from, mail.recipient, mail.content) == (SENDER, READER, CONTENT)
-    assert mail.options == f"SIZE={len(CONTENT)} BODY=8BITMIME"
-
-
-async def test_a_relay_without_8bitmime_is_not_asked_for_it() -> None:
-    """The sender then writes base64; an unknown parameter would refuse every mail."""
-    async with HostileServer(Script(extensions=())) as server:
-        connection = await SmtpTransport(_relay(server)).open_connection()
-        outcome = await connection.send(SENDER, READER, b"Subject: x\r\n\r\nx\r\n")
-        await connection.close()
-
-    assert not connection.eight_bit
-    assert outcome.state is DeliveryState.ACCEPTED
-    assert server.mails[0].options == ""
-
-
-async def test_a_relay_that_knows_only_helo_is_spoken_to() -> None:
-    """RFC 5321 §3.2: fall back rather than give up."""
-    async with HostileServer(Script({"EHLO": "502 5.5.1 what?"})) as server:
-        assert (await _send(server)).state is DeliveryState.ACCEPTED
-
-
-async def test_many_mails_go_over_one_connection_until_its_cap() -> None:
-    """Connections cost more than mails; some relays cut them after a number of mails."""
-    async with HostileServer() as server:
-        transport = SmtpTransport(_relay(server, messages=2))
-        connection = await transport.open_connection()
-        ready = []
-        for _ in range(2):
-            ready.append(await connection.is_ready())
-            await connection.send(SENDER, READER, CONTENT)
-        ready.append(await connection.is_ready())
-        await connection.close()
-
-    assert ready == [True, True, False]
-    assert (server.connections, len(server.mails)) == (1, 2)
-    assert server.commands[-1] == "QUIT"
-
-
-async def test_a_refused_mail_leaves_the_connection_fit_for_the_next() -> None:
-    """RSET after a refusal: the next reader's mail must not meet the last one's envelope."""
-    async with HostileServer(Script(by_recipient={READER: "550 5.1.1 unknown"})) as server:
-        connection = await SmtpTransport(_relay(server)).open_connection()
-        refused = await connection.send(SENDER, READER, CONTENT)
-        accepted = await connection.send(SENDER, "other@b.example", CONTENT)
-        await connection.close()
-
-    assert (refused.state, accepted.state) == (DeliveryState.REFUSED, DeliveryState.ACCEPTED)
-    assert server.connections == 1
-    assert "RSET" in server.commands
-    assert server.recipients == ["other@b.example"]
-
-
-# ── opening a connection ─────────────────────────────────────────────────────────────────────────────────────────
 
 OPENING: list[tuple[str, dict[str, Any], dict[str, Any], type[Exception], str]] = [
     ("greeting-554", {"replies": {"greeting": "554 5.3.2 no service"}}, {}, RelayUnavailableError, "554 5.3.2"),
@@ -138,7 +68,7 @@ async def test_trouble_while_connecting_says_who_repairs_it(
     async with HostileServer(Script(**script)) as server:
         transport = SmtpTransport(_relay(server, **relay), tls_context=trusting_context())
         with pytest.raises(error, match=words):
-            await transport.open_connection()
+            await transport.open_lane()
         with pytest.raises(error, match=words):
             await transport.check()
 
@@ -156,7 +86,7 @@ async def test_a_refused_login_is_told_in_the_relays_words(closes: bool) -> None
     async with HostileServer(script) as server:
         transport = SmtpTransport(_relay(server, user="news", password="wrong"))
         with pytest.raises(RelayLoginError, match=r"535 5\.7\.8 bad credentials.*SMTP_PASSWORD"):
-            await transport.open_connection()
+            await transport.open_lane()
 
 
 async def test_nobody_there_is_a_relay_that_cannot_be_reached() -> None:
@@ -164,7 +94,7 @@ async def test_nobody_there_is_a_relay_that_cannot_be_reached() -> None:
     async with HostileServer() as server:
         relay = _relay(server)
     with pytest.raises(RelayUnavailableError, match="cannot be reached"):
-        await SmtpTransport(relay).open_connection()
+        await SmtpTransport(relay).open_lane()
 
 
 @pytest.mark.parametrize("way", ["PLAIN", "LOGIN"])
@@ -175,15 +105,23 @@ async def test_logging_in_over_starttls_works(way: str) -> None:
         relay = _relay(server, tls=Tls.STARTTLS, user="news", password="비밀", timeout_seconds=5)
         transport = SmtpTransport(relay, tls_context=trusting_context())
         report = await transport.check()
-        connection = await transport.open_connection()
-        outcome = await connection.send(SENDER, READER, CONTENT)
-        await connection.close()
+        [[(_, outcome)]] = await send_all(transport, [Envelope(1, b"news@gaon.example", b"reader@b.example", CONTENT)])
 
     assert outcome.state is DeliveryState.ACCEPTED
     assert report.logged_in
     assert report.eight_bit
     assert "certificate verified" in report.tls
     assert server.commands[:4] == ["EHLO " + server.commands[0][5:], "STARTTLS", server.commands[0], way]
+
+
+async def test_what_is_said_before_tls_is_not_believed_after_it() -> None:
+    """Somebody between us and the relay could otherwise answer our second EHLO (RFC 3207 §4.2)."""
+    script = Script({"STARTTLS": "220 2.0.0 go\r\n250-injected\r\n250 INJECTED"}, certificate="localhost.pem")
+    async with HostileServer(script) as server:
+        relay = _relay(server, tls=Tls.STARTTLS, timeout_seconds=5)
+        report = await SmtpTransport(relay, tls_context=trusting_context()).check()
+    assert "8bitmime" in report.extensions
+    assert "injected" not in report.extensions
 
 
 async def test_a_certificate_may_be_left_unchecked_by_setting() -> None:
@@ -200,68 +138,3 @@ async def test_check_of_a_relay_in_the_clear_says_so() -> None:
         report = await SmtpTransport(_relay(server)).check()
     assert (report.tls, report.logged_in, report.greeting) == ("", False, "hostile.test ESMTP")
     assert server.commands[-1] == "QUIT"
-
-
-# ── breaking off in the middle ───────────────────────────────────────────────────────────────────────────────────
-
-
-@pytest.mark.parametrize("how", [CLOSE, SILENCE, "banana", "2"])
-@pytest.mark.parametrize("stage", ["MAIL", "RCPT", "DATA"])
-async def test_a_connection_lost_before_the_body_is_deferred_and_not_charged(stage: str, how: str) -> None:
-    """Nothing was handed over; the same mail may go again over another connection."""
-    async with HostileServer(Script({stage: how})) as server:
-        outcome = await _send(server)
-
-    assert (outcome.state, outcome.charged) == (DeliveryState.DEFERRED, False)
-    assert stage in outcome.relay_problem
-    assert server.mails == []
-
-
-@pytest.mark.parametrize("how", [CLOSE, SILENCE, "banana", "354 go ahead"])
-async def test_a_connection_lost_after_the_body_is_uncertain(how: str) -> None:
-    """The server has the mail here, and never said so."""
-    async with HostileServer(Script({"BODY": how})) as server:
-        outcome = await _send(server)
-
-    assert outcome.state is DeliveryState.UNCERTAIN
-    assert len(server.mails) == 1
-
-
-async def test_a_connection_cut_in_the_middle_of_the_body_is_uncertain() -> None:
-    """From here it cannot be told from one cut after the dot."""
-    async with HostileServer(Script(cut_body_after=10)) as server:
-        outcome = await _send(server)
-    assert outcome.state is DeliveryState.UNCERTAIN
-
-
-async def test_421_closes_the_connection() -> None:
-    """RFC 5321 §3.8: the server leaves, and the next mail needs a new connection."""
-    async with HostileServer(Script({"MAIL": "421 4.7.0 too many"})) as server:
-        connection = await SmtpTransport(_relay(server)).open_connection()
-        outcome = await connection.send(SENDER, READER, CONTENT)
-        assert not await connection.is_ready()
-
-    assert (outcome.state, outcome.charged) == (DeliveryState.DEFERRED, False)
-
-
-async def test_cutting_a_connection_ends_a_send_that_is_under_way() -> None:
-    """A stop in a hurry still gets a definite outcome, even from a server that does not read."""
-    async with HostileServer(Script(stops_reading=True)) as server:
-        connection = await SmtpTransport(_relay(server, final_timeout_seconds=60)).open_connection()
-        sending = asyncio.create_task(connection.send(SENDER, READER, CONTENT + b"x\r\n" * 8_000_000))
-        await server.heard("(body)")
-        connection.abort()
-        outcome = await sending
-    assert outcome.state is DeliveryState.UNCERTAIN
-
-
-async def test_cutting_a_protected_connection_ends_a_send_too() -> None:
-    """TLS has a goodbye of its own that must not be waited for."""
-    async with HostileServer(Script({"MAIL": SILENCE}, certificate="localhost.pem")) as server:
-        relay = _relay(server, tls=Tls.STARTTLS, timeout_seconds=30)
-        connection = await SmtpTransport(relay, tls_context=trusting_context()).open_connection()
-        sending = asyncio.create_task(connection.send(SENDER, READER, CONTENT))
-        await server.heard("MAIL")
-        connection.abort()
-        outcome = await sending
-    assert (outcome.state, outcome.charged) == (DeliveryState.DEFERRED, False)

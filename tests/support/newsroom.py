@@ -8,7 +8,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from digest import addresses
-from digest.database import Database, articles, subscribers
+from digest.database import Database, articles, most_read, subscribers
+from digest.database import sources as source_rows
 from digest.database.tables import articles as articles_table
 from digest.database.tables import deliveries, editions, sources
 from digest.models import (
@@ -60,6 +61,17 @@ class Newsroom:
                 sa.select(articles_table.c.id).order_by(articles_table.c.id.desc()).limit(len(titles))
             )
             return sorted(rows.scalars())
+
+    async def read_most(self, *lines: tuple[str, str]) -> None:
+        """Let a source of most-read articles bring these titles and links now."""
+        async with self.database.begin() as connection:
+            spec = SourceSpec("popular", "feed", "https://gaon.example/popular", purpose=Purpose.MOST_READ)
+            source = await source_rows.add_source(connection, spec)
+            await connection.execute(
+                sa.update(sources).where(sources.c.id == source.id).values(last_ok_at=self.clock())
+            )
+            found = [FoundArticle("", ArticleText(title, link)) for title, link in lines]
+            await most_read.replace(connection, source, found, now=self.clock())
 
     async def subscribe(
         self,

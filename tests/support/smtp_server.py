@@ -29,6 +29,7 @@ _EXTENSIONS = ("8BITMIME", "SIZE 33554432", "PIPELINING", "ENHANCEDSTATUSCODES")
 
 CLOSE = "(close the connection)"
 SILENCE = "(never answer)"
+NOTHING = "(say nothing and go on)"
 
 
 @dataclass(frozen=True)
@@ -44,11 +45,13 @@ class Received:
 
 @dataclass
 class Script:
-    """What a hostile server answers at each stage: a reply line, `CLOSE` or `SILENCE`; a list is used up in turn.
+    """What a hostile server answers at each stage: a reply line, `CLOSE`, `SILENCE` or `NOTHING`; a list is used up in
+    turn. Several lines in one are several replies.
 
     Stages are greeting, EHLO, STARTTLS, AUTH, MAIL, RCPT, DATA, BODY (after the dot) and RSET; those not named go well.
     `cut_body_after` closes the connection when that many bytes of a body were read; `stops_reading` leaves the body
-    lying after its first line. `by_recipient` overrides RCPT.
+    lying after its first line. `by_recipient` overrides RCPT. `takes_data` answers 354 although nobody is to get it.
+    `drip_seconds` sends every reply octet by octet, with that pause between them.
     """
 
     replies: dict[str, str | list[str]] = field(default_factory=dict)
@@ -58,6 +61,8 @@ class Script:
     cut_body_after: int | None = None
     close_after_reply: frozenset[str] = frozenset()
     stops_reading: bool = False
+    takes_data: bool = False
+    drip_seconds: float | None = None
 
     def reply(self, stage: str, good: str) -> str:
         scripted = self.replies.get(stage)
@@ -78,6 +83,7 @@ class HostileServer:
         self.mails: list[Received] = []
         self.commands: list[str] = []
         self.connections = 0
+        self.conversations: list[Conversation] = []
         self.on_mail: Callable[[Received], object] | None = None
         self._heard = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -112,8 +118,10 @@ class HostileServer:
         assert task is not None
         self._tasks.add(task)
         self.connections += 1
+        conversation = Conversation(self, reader, writer)
+        self.conversations.append(conversation)
         try:
-            await _Conversation(self, reader, writer).hold()
+            await conversation.hold()
         except (ConnectionError, asyncio.IncompleteReadError, ssl.SSLError, asyncio.CancelledError):
             pass
         finally:
@@ -124,12 +132,30 @@ class _OverError(ConnectionError):
     """The script closes the connection here."""
 
 
-class _Conversation:
+class Conversation:
+    """One connection as the server sees it; `say` and `end_our_side` break into it."""
+
     def __init__(self, server: HostileServer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._server, self._script = server, server.script
         self._reader, self._writer = reader, writer
-        self._from = self._options = self._recipient = ""
+        self._options = ""
+        self._from: str | None = None
+        self._recipient: str | None = None
         self._tls = False
+
+    def say(self, text: str) -> None:
+        """Say something that was not asked."""
+        self._writer.write(text.encode() + b"\r\n")
+
+    async def unread(self, words: bytes) -> None:
+        """Wait, for at most five seconds, until `words` have come without being read."""
+        async with asyncio.timeout(5):
+            while words not in self._reader._buffer:  # type: ignore[attr-defined]  # noqa: ASYNC110 - it tells nobody
+                await asyncio.sleep(0.01)
+
+    def end_our_side(self) -> None:
+        """Close one half of the connection and go on not reading."""
+        self._writer.write_eof()
 
     async def hold(self) -> None:
         await self._say("greeting", "220 hostile.test ESMTP")
@@ -156,18 +182,35 @@ class _Conversation:
                     self._tls = True
             case "AUTH":
                 await self._authenticate(text)
-            case "MAIL":
-                self._from, _, self._options = text.partition("<")[2].partition(">")
-                await self._say("MAIL", "250 2.1.0 ok")
-            case "RCPT":
-                self._recipient = text.partition("<")[2].partition(">")[0]
-                special = self._script.by_recipient.get(self._recipient)
-                await (self._act("RCPT", special) if special else self._say("RCPT", "250 2.1.5 ok"))
-            case "DATA":
-                if (await self._say("DATA", "354 go ahead")).startswith("354"):
-                    await self._take_body()
+            case "MAIL" | "RCPT" | "DATA" | "RSET":
+                await self._transact(verb, text)
             case _:
                 await self._say(verb, "250 2.0.0 ok")
+
+    async def _transact(self, verb: str, text: str) -> None:
+        match verb:
+            case "MAIL" if self._from is not None:
+                await self._write("503 5.5.1 nested MAIL command")
+            case "MAIL":
+                sender, _, self._options = text.partition("<")[2].partition(">")
+                if (await self._say("MAIL", "250 2.1.0 ok"))[:1] not in "45":
+                    self._from = sender
+            case "RCPT" if self._from is None:
+                await self._write("503 5.5.1 need MAIL command")
+            case "RCPT":
+                recipient = text.partition("<")[2].partition(">")[0]
+                special = self._script.by_recipient.get(recipient)
+                reply = await (self._act("RCPT", special) if special else self._say("RCPT", "250 2.1.5 ok"))
+                if reply[:1] not in "45":
+                    self._recipient = recipient
+            case "DATA" if self._recipient is None and not self._script.takes_data:
+                await self._write("554 5.5.1 no valid recipients")
+            case "DATA":
+                if "354" in (reply := await self._say("DATA", "354 go ahead")) or reply == NOTHING:
+                    await self._take_body()
+            case "RSET":
+                self._from = self._recipient = None
+                await self._say("RSET", "250 2.0.0 ok")
 
     def _extensions(self) -> tuple[str, ...]:
         offered = self._script.extensions
@@ -194,10 +237,14 @@ class _Conversation:
             if not lines[-1] or (self._script.cut_body_after is not None and read >= self._script.cut_body_after):
                 raise _OverError
         content = b"".join(lines[:-1])
+        sender, recipient, self._from, self._recipient = self._from, self._recipient, None, None
+        if recipient is None:
+            await self._write("554 5.5.1 no valid recipients")
+            return
         reply = self._script.reply("BODY", "250 2.0.0 taken")
         mail = Received(
-            self._from,
-            self._recipient,
+            sender or "",
+            recipient,
             self._options.strip(),
             re.sub(rb"(?m)^\.", b"", content),
             acknowledged=reply.startswith("2"),
@@ -218,14 +265,22 @@ class _Conversation:
             raise _OverError
         if reply == SILENCE:
             await asyncio.Event().wait()
-        await self._write(reply)
+        if reply != NOTHING:
+            await self._write(reply)
         if stage in self._script.close_after_reply:
             raise _OverError
         return reply
 
     async def _write(self, text: str) -> None:
-        self._writer.write(text.encode() + b"\r\n")
-        await self._writer.drain()
+        said = text.encode() + b"\r\n"
+        if self._script.drip_seconds is None:
+            self._writer.write(said)
+            await self._writer.drain()
+            return
+        for octet in said:
+            self._writer.write(bytes([octet]))
+            await self._writer.drain()
+            await asyncio.sleep(self._script.drip_seconds)
 
 
 def trusting_context() -> ssl.SSLContext:

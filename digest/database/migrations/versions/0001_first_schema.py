@@ -25,6 +25,72 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("matter", name="pk_alerts"),
     )
     op.create_table(
+        "deliveries",
+        sa.Column("id", SERIAL, autoincrement=True, nullable=False),
+        sa.Column("message_id", SERIAL, nullable=False),
+        sa.Column("edition_id", SERIAL, nullable=True),
+        sa.Column("subscriber_id", SERIAL, nullable=True),
+        sa.Column("recipient", sa.String(length=254), nullable=False),
+        sa.Column("recipient_key", sa.String(length=254), nullable=False),
+        sa.Column("domain", sa.String(length=254), nullable=False),
+        sa.Column("lane", sa.String(16), nullable=False),
+        sa.Column("state", sa.String(16), nullable=False),
+        sa.Column("drop_reason", sa.String(16), nullable=True),
+        sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("deadline_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("lease_owner", sa.String(length=64), nullable=True),
+        sa.Column("lease_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("attempted_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("settled_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("reply_code", sa.Integer(), nullable=True),
+        sa.Column("reply_status", sa.String(length=16), nullable=True),
+        sa.Column("reply_text", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name="pk_deliveries"),
+        sqlite_autoincrement=True,
+    )
+    op.create_index(
+        "ix_deliveries_attempting",
+        "deliveries",
+        ["edition_id", "id"],
+        unique=False,
+        sqlite_where=sa.text("state = 'attempting'"),
+        postgresql_where=sa.text("state = 'attempting'"),
+    )
+    op.create_index(
+        "ix_deliveries_subscriber_id",
+        "deliveries",
+        ["subscriber_id"],
+        unique=False,
+        sqlite_where=sa.text("state IN ('queued', 'deferred')"),
+        postgresql_where=sa.text("state IN ('queued', 'deferred')"),
+    )
+    op.create_index(
+        "ix_deliveries_waiting",
+        "deliveries",
+        ["edition_id", "lane", "due_at", "id"],
+        unique=False,
+        sqlite_where=sa.text("state IN ('queued', 'deferred')"),
+        postgresql_where=sa.text("state IN ('queued', 'deferred')"),
+    )
+    op.create_index(
+        "uq_deliveries_edition_recipient",
+        "deliveries",
+        ["edition_id", "recipient_key"],
+        unique=True,
+        sqlite_where=sa.text("edition_id IS NOT NULL"),
+        postgresql_where=sa.text("edition_id IS NOT NULL"),
+    )
+    op.create_index(
+        "uq_deliveries_message_recipient",
+        "deliveries",
+        ["message_id", "recipient_key"],
+        unique=True,
+        sqlite_where=sa.text("edition_id IS NULL"),
+        postgresql_where=sa.text("edition_id IS NULL"),
+    )
+    op.create_table(
         "editions",
         sa.Column("id", SERIAL, autoincrement=True, nullable=False),
         sa.Column("slot", sa.String(length=32), nullable=False),
@@ -41,6 +107,7 @@ def upgrade() -> None:
         sa.Column("done_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_editions"),
         sa.UniqueConstraint("slot", "planned_at", name="uq_editions_slot_planned_at"),
+        sqlite_autoincrement=True,
     )
     op.create_index("ix_editions_state", "editions", ["state"], unique=False)
     op.create_table(
@@ -55,6 +122,7 @@ def upgrade() -> None:
         sa.Column("name", sa.String(length=32), nullable=False),
         sa.Column("since_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("last_planned_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("gone_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("name", name="pk_slots"),
     )
     op.create_table(
@@ -80,6 +148,7 @@ def upgrade() -> None:
         sa.Column("lease_until", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_sources"),
         sa.UniqueConstraint("name", name="uq_sources_name"),
+        sqlite_autoincrement=True,
     )
     op.create_table(
         "subscribers",
@@ -95,6 +164,7 @@ def upgrade() -> None:
         sa.Column("left_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_subscribers"),
         sa.UniqueConstraint("address_key", name="uq_subscribers_address_key"),
+        sqlite_autoincrement=True,
     )
     op.create_index("ix_subscribers_state", "subscribers", ["state"], unique=False)
     op.create_table(
@@ -115,9 +185,26 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_articles"),
         sa.UniqueConstraint("link_key", name="uq_articles_link_key"),
         sa.UniqueConstraint("source_id", "guid_key", name="uq_articles_source_id_guid_key"),
+        sqlite_autoincrement=True,
     )
     op.create_index("ix_articles_first_seen_at", "articles", ["first_seen_at"], unique=False)
     op.create_index("ix_articles_title_key", "articles", ["source_id", "title_key"], unique=False)
+    op.create_table(
+        "attempts",
+        sa.Column("id", SERIAL, autoincrement=True, nullable=False),
+        sa.Column("delivery_id", SERIAL, nullable=False),
+        sa.Column("began_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("outcome", sa.String(16), nullable=False),
+        sa.Column("charged", sa.Boolean(), nullable=False),
+        sa.Column("reply_code", sa.Integer(), nullable=True),
+        sa.Column("reply_status", sa.String(length=16), nullable=True),
+        sa.Column("detail", sa.Text(), server_default="", nullable=False),
+        sa.ForeignKeyConstraint(["delivery_id"], ["deliveries.id"], name="fk_attempts_delivery_id", ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name="pk_attempts"),
+        sqlite_autoincrement=True,
+    )
+    op.create_index("ix_attempts_delivery_id", "attempts", ["delivery_id"], unique=False)
     op.create_table(
         "messages",
         sa.Column("id", SERIAL, autoincrement=True, nullable=False),
@@ -134,6 +221,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["edition_id"], ["editions.id"], name="fk_messages_edition_id"),
         sa.PrimaryKeyConstraint("id", name="pk_messages"),
         sa.UniqueConstraint("key", name="uq_messages_key"),
+        sqlite_autoincrement=True,
     )
     op.create_index("ix_messages_edition_id", "messages", ["edition_id"], unique=False)
     op.create_table(
@@ -159,69 +247,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("subscriber_id", "slot", name="pk_subscriptions"),
     )
     op.create_index("ix_subscriptions_slot", "subscriptions", ["slot", "subscriber_id"], unique=False)
-    op.create_table(
-        "deliveries",
-        sa.Column("id", SERIAL, autoincrement=True, nullable=False),
-        sa.Column("message_id", SERIAL, nullable=False),
-        sa.Column("edition_id", SERIAL, nullable=True),
-        sa.Column("subscriber_id", SERIAL, nullable=True),
-        sa.Column("recipient", sa.String(length=254), nullable=False),
-        sa.Column("recipient_key", sa.String(length=254), nullable=False),
-        sa.Column("domain", sa.String(length=254), nullable=False),
-        sa.Column("lane", sa.String(16), nullable=False),
-        sa.Column("state", sa.String(16), nullable=False),
-        sa.Column("drop_reason", sa.String(16), nullable=True),
-        sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
-        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("deadline_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("lease_owner", sa.String(length=64), nullable=True),
-        sa.Column("lease_until", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("attempted_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("settled_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("reply_code", sa.Integer(), nullable=True),
-        sa.Column("reply_status", sa.String(length=16), nullable=True),
-        sa.Column("reply_text", sa.Text(), nullable=True),
-        sa.ForeignKeyConstraint(["edition_id"], ["editions.id"], name="fk_deliveries_edition_id"),
-        sa.ForeignKeyConstraint(["message_id"], ["messages.id"], name="fk_deliveries_message_id"),
-        sa.ForeignKeyConstraint(
-            ["subscriber_id"], ["subscribers.id"], name="fk_deliveries_subscriber_id", ondelete="SET NULL"
-        ),
-        sa.PrimaryKeyConstraint("id", name="pk_deliveries"),
-    )
-    op.create_index(
-        "ix_deliveries_attempting",
-        "deliveries",
-        ["lease_until"],
-        unique=False,
-        sqlite_where=sa.text("state = 'attempting'"),
-        postgresql_where=sa.text("state = 'attempting'"),
-    )
-    op.create_index("ix_deliveries_subscriber_id", "deliveries", ["subscriber_id"], unique=False)
-    op.create_index(
-        "ix_deliveries_waiting",
-        "deliveries",
-        ["lane", "due_at", "id"],
-        unique=False,
-        sqlite_where=sa.text("state IN ('queued', 'deferred')"),
-        postgresql_where=sa.text("state IN ('queued', 'deferred')"),
-    )
-    op.create_index(
-        "uq_deliveries_edition_recipient",
-        "deliveries",
-        ["edition_id", "recipient_key"],
-        unique=True,
-        sqlite_where=sa.text("edition_id IS NOT NULL"),
-        postgresql_where=sa.text("edition_id IS NOT NULL"),
-    )
-    op.create_index(
-        "uq_deliveries_message_recipient",
-        "deliveries",
-        ["message_id", "recipient_key"],
-        unique=True,
-        sqlite_where=sa.text("edition_id IS NULL"),
-        postgresql_where=sa.text("edition_id IS NULL"),
-    )
     op.create_table(
         "edition_articles",
         sa.Column("edition_id", SERIAL, nullable=False),
@@ -256,26 +281,9 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["article_id"], ["articles.id"], name="fk_revisions_article_id"),
         sa.PrimaryKeyConstraint("article_id", "revision", name="pk_revisions"),
     )
-    op.create_table(
-        "attempts",
-        sa.Column("id", SERIAL, autoincrement=True, nullable=False),
-        sa.Column("delivery_id", SERIAL, nullable=False),
-        sa.Column("began_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("outcome", sa.String(16), nullable=False),
-        sa.Column("charged", sa.Boolean(), nullable=False),
-        sa.Column("reply_code", sa.Integer(), nullable=True),
-        sa.Column("reply_status", sa.String(length=16), nullable=True),
-        sa.Column("detail", sa.Text(), server_default="", nullable=False),
-        sa.ForeignKeyConstraint(["delivery_id"], ["deliveries.id"], name="fk_attempts_delivery_id", ondelete="CASCADE"),
-        sa.PrimaryKeyConstraint("id", name="pk_attempts"),
-    )
-    op.create_index("ix_attempts_delivery_id", "attempts", ["delivery_id"], unique=False)
 
 
 def downgrade() -> None:
-    op.drop_index("ix_attempts_delivery_id", table_name="attempts")
-    op.drop_table("attempts")
     op.drop_table("revisions")
     op.drop_index(
         "uq_edition_articles_slot_article",
@@ -284,6 +292,23 @@ def downgrade() -> None:
         postgresql_where=sa.text("given_back_at IS NULL"),
     )
     op.drop_table("edition_articles")
+    op.drop_index("ix_subscriptions_slot", table_name="subscriptions")
+    op.drop_table("subscriptions")
+    op.drop_table("most_read")
+    op.drop_index("ix_messages_edition_id", table_name="messages")
+    op.drop_table("messages")
+    op.drop_index("ix_attempts_delivery_id", table_name="attempts")
+    op.drop_table("attempts")
+    op.drop_index("ix_articles_title_key", table_name="articles")
+    op.drop_index("ix_articles_first_seen_at", table_name="articles")
+    op.drop_table("articles")
+    op.drop_index("ix_subscribers_state", table_name="subscribers")
+    op.drop_table("subscribers")
+    op.drop_table("sources")
+    op.drop_table("slots")
+    op.drop_table("picture_hosts")
+    op.drop_index("ix_editions_state", table_name="editions")
+    op.drop_table("editions")
     op.drop_index(
         "uq_deliveries_message_recipient",
         table_name="deliveries",
@@ -302,7 +327,12 @@ def downgrade() -> None:
         sqlite_where=sa.text("state IN ('queued', 'deferred')"),
         postgresql_where=sa.text("state IN ('queued', 'deferred')"),
     )
-    op.drop_index("ix_deliveries_subscriber_id", table_name="deliveries")
+    op.drop_index(
+        "ix_deliveries_subscriber_id",
+        table_name="deliveries",
+        sqlite_where=sa.text("state IN ('queued', 'deferred')"),
+        postgresql_where=sa.text("state IN ('queued', 'deferred')"),
+    )
     op.drop_index(
         "ix_deliveries_attempting",
         table_name="deliveries",
@@ -310,19 +340,4 @@ def downgrade() -> None:
         postgresql_where=sa.text("state = 'attempting'"),
     )
     op.drop_table("deliveries")
-    op.drop_index("ix_subscriptions_slot", table_name="subscriptions")
-    op.drop_table("subscriptions")
-    op.drop_table("most_read")
-    op.drop_index("ix_messages_edition_id", table_name="messages")
-    op.drop_table("messages")
-    op.drop_index("ix_articles_title_key", table_name="articles")
-    op.drop_index("ix_articles_first_seen_at", table_name="articles")
-    op.drop_table("articles")
-    op.drop_index("ix_subscribers_state", table_name="subscribers")
-    op.drop_table("subscribers")
-    op.drop_table("sources")
-    op.drop_table("slots")
-    op.drop_table("picture_hosts")
-    op.drop_index("ix_editions_state", table_name="editions")
-    op.drop_table("editions")
     op.drop_table("alerts")

@@ -1,0 +1,63 @@
+"""Many rows as one bound value, so that a statement is the same for one row and for five hundred.
+
+`column IN (…)` with a parameter per id is another statement for each number of ids, and running a statement once per
+row costs a call of the driver each. SQLite reads the value as JSON (`json_each`), PostgreSQL as arrays. The
+statements are put together once, when their module is imported, and bound to `Binds` that `bound` fills.
+"""
+
+import json
+from collections.abc import Collection, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
+
+from digest.database.connection import PlainConnection
+
+IDS = "ids_"
+ROWS = "rows_"
+
+
+def is_among(column: sa.ColumnElement[int], *, sqlite: bool) -> sa.ColumnElement[bool]:
+    """Return the condition that `column` is one of the ids given to `ids_for`."""
+    if sqlite:
+        value = sa.func.json_each(sa.bindparam(IDS, type_=sa.Text)).table_valued("value")
+        return column.in_(sa.select(value.c.value))
+    return column == sa.any_(sa.bindparam(IDS, type_=postgresql.ARRAY(sa.BigInteger)))
+
+
+def ids_for(connection: PlainConnection, ids: Collection[int]) -> dict[str, Any]:
+    """Return the parameter that `is_among` wants. Sorted: rows are locked in the same order everywhere."""
+    ordered = sorted(ids)
+    return {IDS: json.dumps(ordered) if connection.dialect.name == "sqlite" else ordered}
+
+
+def given_rows(columns: Sequence[sa.Column[Any]], *, sqlite: bool) -> sa.FromClause:
+    """Return the rows given to `rows_for` as something to select from, its columns named as `columns` are."""
+    if sqlite:
+        each = sa.func.json_each(sa.bindparam(ROWS, type_=sa.Text)).table_valued("value")
+        picked = [
+            sa.func.json_extract(each.c.value, f"$[{number}]").label(column.name)
+            for number, column in enumerate(columns)
+        ]
+        return sa.select(*picked).select_from(each).subquery("given")
+    arrays = [
+        sa.bindparam(f"{ROWS}{number}", type_=postgresql.ARRAY(column.type)) for number, column in enumerate(columns)
+    ]
+    names = [sa.column(column.name, column.type) for column in columns]
+    return sa.func.unnest(*arrays).table_valued(*names, name="given").render_derived()
+
+
+def rows_for(connection: PlainConnection, rows: Sequence[tuple[Any, ...]]) -> dict[str, Any]:
+    """Return the parameters that `given_rows` wants, one tuple per row."""
+    if connection.dialect.name == "sqlite":
+        return {ROWS: json.dumps(rows, default=_as_stored, ensure_ascii=False)}
+    return {f"{ROWS}{number}": list(values) for number, values in enumerate(zip(*rows, strict=True))}
+
+
+def _as_stored(value: object) -> str:
+    """Write a time as SQLite keeps it."""
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
+    raise TypeError(f"{type(value).__name__} cannot be given to a statement")

@@ -1,0 +1,218 @@
+"""Feed the lanes from the stock and take their outcomes to the journal.
+
+Handing over does not wait, so everything that has become ready is given to the lanes in one go (`feed`); one task per
+lane with mail under way waits for its outcomes, and fills up behind each. A second mail goes behind the first's dot
+only while the relay is trusted (`relay_watch`). Whatever happens, a delivery that was handed over gets an outcome: a
+fault of ours makes it `uncertain`.
+
+Events: `delivery.batch`, `delivery.deferred`, `delivery.refused`, `delivery.uncertain`, `sender.fault`.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+
+from digest.clock import Clock, monotonic_seconds
+from digest.config import Settings
+from digest.deliver import transport
+from digest.deliver.attempt import Envelopes, settle_result
+from digest.deliver.dkim import Signer
+from digest.deliver.journal import Journal
+from digest.deliver.place import Place, is_lane_wanted, make_places
+from digest.deliver.relay_watch import RelayWatch
+from digest.deliver.stock import Due, Stock
+from digest.deliver.unsendable import Unsendable
+from digest.deliver.waiting import cancelled
+from digest.errors import RelayLoginError, RelayUnavailableError, UnsendableMailError
+from digest.events import event, failure, warning
+from digest.models import DeliveryState, Outcome
+
+_IDLE_SECONDS = 20.0
+_WIRE_SECONDS = 3.0
+_CUT_SECONDS = 1.0
+_AFTER_FAULT_SECONDS = 1.0
+
+
+class Lanes:
+    """All lanes of one worker. `changed` is set when the claimer should look what is to do."""
+
+    def __init__(
+        self,
+        way_out: transport.Transport,
+        settings: Settings,
+        *,
+        stock: Stock,
+        journal: Journal,
+        relay: RelayWatch,
+        unsendable: Unsendable,
+        clock: Clock,
+        chance: Callable[[], float],
+    ) -> None:
+        self._transport = way_out
+        self._envelopes = Envelopes(settings, Signer.of(settings))
+        self._stock = stock
+        self._journal = journal
+        self._relay = relay
+        self._unsendable = unsendable
+        self._clock = clock
+        self._chance = chance
+        self._places = make_places(settings.smtp_connections)
+        self._is_closing = False
+        self._came: Counter[tuple[int | None, DeliveryState]] = Counter()
+        self.attempts = 0
+        self.changed = asyncio.Event()
+
+    def open(self) -> None:
+        """Be ready for work (again)."""
+        self._is_closing = False
+
+    def may_mark(self) -> bool:
+        """Whether a mark now would soon be followed by its mail: a lane is open and the relay not paused."""
+        return not self._is_closing and not self._relay.is_paused and any(place.lane for place in self._places)
+
+    def feed(self) -> None:
+        """Hand over what is ready, and open the lanes that are wanted."""
+        for place in self._places:
+            if self._is_closing or self._relay.is_paused:
+                break
+            if place.lane is None:
+                is_due = place.task is None and monotonic_seconds() >= place.not_before
+                if is_due and is_lane_wanted(place, self._places, self._stock):
+                    self._start(place)
+            else:
+                self._fill(place)
+                if place.task is None and (place.under_way or not place.lane.is_usable):
+                    self._start(place)
+        if self._stock.is_low:
+            self.changed.set()
+
+    async def finish(self) -> None:
+        """Hand over nothing more, and wait for what is on the wire; after three seconds cut it off."""
+        self._is_closing = True
+        await cancelled(place.task for place in self._places if place.task and place.is_opening)
+        tasks = {place.task for place in self._places if place.task}
+        if tasks:
+            await asyncio.wait(tasks, timeout=_WIRE_SECONDS)
+            for place in self._places:
+                if place.task and place.lane:
+                    place.lane.abort()
+            await asyncio.wait(tasks, timeout=_CUT_SECONDS)
+            await cancelled(tasks)
+        await self._unsendable.finish(_CUT_SECONDS)
+
+    async def close(self, *, idle_only: bool = False) -> None:
+        """Take leave of the relay on all lanes, or on those that stood idle for a while."""
+        before = monotonic_seconds() - _IDLE_SECONDS
+        await asyncio.gather(
+            *(
+                _close(place)
+                for place in self._places
+                if place.lane and not place.task and (place.used_at < before or not idle_only)
+            )
+        )
+
+    def tell(self) -> None:
+        """Log what came of the attempts since the last time, per edition."""
+        for edition_id in {edition_id for edition_id, _ in self._came}:
+            counted = {state.value: number for (other, state), number in self._came.items() if other == edition_id}
+            event("delivery.batch", edition_id=edition_id, **counted)
+        self._came.clear()
+
+    def _start(self, place: Place) -> None:
+        place.task = asyncio.create_task(self._serve(place))
+
+    async def _serve(self, place: Place) -> None:
+        """Open the lane if need be, and take outcomes as long as something is under way."""
+        try:
+            if place.lane is None:
+                place.is_opening = True
+                place.lane = await self._transport.open_lane()
+                place.is_opening = False
+            self._fill(place)
+            while place.under_way:
+                delivery_id, outcome = await place.lane.next_outcome()
+                self._settle(place.under_way.pop(delivery_id), outcome)
+                if outcome.state is not DeliveryState.ACCEPTED or not self._relay.is_trusted:
+                    await self._hear(outcome)
+                self._fill(place)
+        except (RelayLoginError, RelayUnavailableError) as error:
+            place.is_opening = False  # not to be cut off while it tells
+            await self._relay.out_of_order(str(error))
+        except Exception as error:
+            self._fault(place, error)
+        finally:
+            place.task = None
+            place.is_opening = False
+            place.used_at = monotonic_seconds()
+        if place.lane is not None and not place.lane.is_usable:
+            await _close(place)
+        self.feed()
+
+    def _fill(self, place: Place) -> None:
+        lane = place.lane
+        if lane is None or self._is_closing or self._relay.is_paused:
+            return
+        while lane.room and (not place.under_way or self._relay.is_trusted):
+            due = self._stock.take_ready(place.serves)
+            if due is None:
+                self._want_marks(place)
+                break
+            self._hand_over(place, lane, due)
+
+    def _want_marks(self, place: Place) -> None:
+        """Have the journal go on at once: this lane could take more, and there is more."""
+        if self._stock.has_claimed(place.serves):
+            self._journal.want_marks(hurry=True)
+        if self._stock.is_low:
+            self.changed.set()
+
+    def _hand_over(self, place: Place, lane: transport.Lane, due: Due) -> None:
+        try:
+            lane.hand_over(self._envelopes.make(due, eight_bit=lane.eight_bit, now=self._clock()))
+        except UnsendableMailError as error:
+            self._settle(due, self._unsendable.outcome(due.delivery, error))
+        except Exception as error:
+            place.under_way[due.delivery.id] = due
+            self._fault(place, error)
+        else:
+            place.under_way[due.delivery.id] = due
+
+    def _fault(self, place: Place, error: Exception) -> None:
+        """A fault of ours: whether the mails went out is not known, and their marks must not stay for ever."""
+        failure("sender.fault", exc_info=error, delivery_ids=list(place.under_way))
+        place.not_before = monotonic_seconds() + _AFTER_FAULT_SECONDS
+        if place.lane is not None:
+            place.lane.abort()
+        outcome = Outcome(DeliveryState.UNCERTAIN, detail=f"fault of the sender: {type(error).__name__}")
+        for due in place.under_way.values():
+            self._settle(due, outcome)
+        place.under_way.clear()
+
+    def _settle(self, due: Due, outcome: Outcome) -> None:
+        delivery = due.delivery
+        result = settle_result(delivery, due.message.kind, outcome, now=self._clock(), chance=self._chance())
+        self._journal.note(result)
+        self._stock.forget((delivery.id,))
+        self.attempts += 1
+        self._came[(delivery.edition_id, result.state)] += 1
+        if outcome.state is not DeliveryState.ACCEPTED:
+            warning(
+                f"delivery.{outcome.state}",
+                delivery_id=delivery.id,
+                reply_code=outcome.reply.code if outcome.reply else None,
+                reply_status=outcome.reply.status if outcome.reply else None,
+                detail=outcome.detail,
+            )
+
+    async def _hear(self, outcome: Outcome) -> None:
+        """Learn from an outcome how the relay is."""
+        if outcome.relay_problem:
+            await self._relay.problem(outcome.relay_problem)
+        elif outcome.reply is not None:
+            await self._relay.works()
+
+
+async def _close(place: Place) -> None:
+    lane, place.lane = place.lane, None
+    if lane is not None:
+        await lane.close()

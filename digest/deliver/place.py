@@ -1,0 +1,45 @@
+"""The places of a sender: how many lanes it may keep open to the relay, and what each is for.
+
+With two or more, one place is kept for `Lane.FIRST`, so that a mail somebody waits for never stands behind an edition
+on a relay that is slow to answer; the others take those mails too, ahead of the edition's. A lane is opened when there
+is something for it, and closed when it stood idle: relays count the open ones.
+"""
+
+import asyncio
+from dataclasses import dataclass, field
+
+from digest.deliver import transport
+from digest.deliver.stock import Due, Stock
+from digest.models import Lane
+
+_MAILS_PER_LANE = 2  # so many must wait before one more lane is opened
+
+
+@dataclass(slots=True)
+class Place:
+    """One place: its open lane, if any, what is under way on it, and the task that takes the outcomes."""
+
+    serves: tuple[Lane, ...]
+    lane: "transport.Lane | None" = None
+    is_opening: bool = False
+    under_way: dict[int, Due] = field(default_factory=dict)
+    task: asyncio.Task[None] | None = None
+    used_at: float = 0.0
+    not_before: float = 0.0  # after a fault of ours
+
+
+def make_places(connections: int) -> list[Place]:
+    """Return the places for so many connections, the one for `Lane.FIRST` in front."""
+    if connections == 1:
+        return [Place((Lane.FIRST, Lane.BULK))]
+    return [Place((Lane.FIRST,)), *(Place((Lane.FIRST, Lane.BULK)) for _ in range(connections - 1))]
+
+
+def is_lane_wanted(place: Place, places: list[Place], stock: Stock) -> bool:
+    """Whether so much waits that one more lane should be opened, at this place."""
+    if len(places) == 1:
+        return stock.waiting(Lane.FIRST) + stock.waiting(Lane.BULK) > 0
+    if Lane.BULK not in place.serves:
+        return stock.waiting(Lane.FIRST) > 0
+    working = sum(Lane.BULK in other.serves and (other.lane or other.task) is not None for other in places)
+    return stock.waiting(Lane.BULK) > _MAILS_PER_LANE * working

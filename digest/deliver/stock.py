@@ -1,0 +1,104 @@
+"""What one worker holds between the ledger and the relay: claimed, then marked and ready, in the order it goes out.
+
+In: deliveries with their messages, as claimed; out: those to be marked next, and those ready for a lane, `Lane.FIRST`
+always before `Lane.BULK`. It is in memory only and never decides what is true: every delivery in it is claimed in the
+ledger, the ready ones are marked there, and what is left at the end is given back.
+"""
+
+from collections import deque
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+from digest.deliver.mails import Message
+from digest.models import Delivery, Lane
+
+_ORDER = (Lane.FIRST, Lane.BULK)
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A claimed delivery and its message."""
+
+    delivery: Delivery
+    message: Message
+
+
+class Stock:
+    """The deliveries of one worker that are not on the wire yet, and the ids of all that it holds."""
+
+    def __init__(self) -> None:
+        self.low = 1  # when fewer are claimed, it is time to claim more; the claimer decides
+        self._claimed: dict[Lane, deque[Due]] = {lane: deque() for lane in Lane}
+        self._ready: dict[Lane, deque[Due]] = {lane: deque() for lane in Lane}
+        self._held: set[int] = set()  # the above, what is being marked, and what is on the wire
+        self.taken = 0  # since the journal last looked: how fast the lanes are
+
+    @property
+    def held(self) -> Collection[int]:
+        """The ids of everything this worker holds a lease on."""
+        return self._held
+
+    @property
+    def ready(self) -> int:
+        """How many are marked and wait for a lane."""
+        return sum(map(len, self._ready.values()))
+
+    @property
+    def is_low(self) -> bool:
+        """Whether more of an edition should be claimed before long."""
+        return len(self._claimed[Lane.BULK]) < self.low
+
+    def claimed(self, lane: Lane) -> int:
+        """Return how many are claimed and not marked."""
+        return len(self._claimed[lane])
+
+    def has_claimed(self, lanes: Sequence[Lane]) -> bool:
+        """Whether anything for `lanes` is claimed and not marked."""
+        return bool(self._claimed[lanes[-1]] or self._claimed[lanes[0]])
+
+    def waiting(self, lane: Lane) -> int:
+        """Return how many wait for a lane, marked or not."""
+        return len(self._claimed[lane]) + len(self._ready[lane])
+
+    def add(self, claimed: Iterable[Due]) -> None:
+        """Take in what was claimed. What is held already was claimed anew because the clock jumped: once is enough."""
+        for due in claimed:
+            if due.delivery.id in self._held:
+                continue
+            self._held.add(due.delivery.id)
+            self._claimed[due.delivery.lane].append(due)
+
+    def take_to_mark(self, limit: int) -> list[Due]:
+        """Take up to `limit` that are to be marked next; `put_ready` or `forget` them."""
+        taken: list[Due] = []
+        for lane in _ORDER:
+            waiting = self._claimed[lane]
+            while waiting and len(taken) < limit:
+                taken.append(waiting.popleft())
+        return taken
+
+    def put_ready(self, marked: Iterable[Due]) -> None:
+        """Take in what is marked and may go out."""
+        for due in marked:
+            self._ready[due.delivery.lane].append(due)
+
+    def take_ready(self, lanes: Sequence[Lane]) -> Due | None:
+        """Take the next one that may go out, of the first of `lanes` that has one."""
+        for lane in lanes:
+            if self._ready[lane]:
+                self.taken += 1
+                return self._ready[lane].popleft()
+        return None
+
+    def take_unsent(self) -> list[int]:
+        """Take out all that is not on the wire, marked or not, to be given back; return their ids."""
+        unsent = [due.delivery.id for queue in (self._claimed, self._ready) for dues in queue.values() for due in dues]
+        for queue in (self._claimed, self._ready):
+            for dues in queue.values():
+                dues.clear()
+        self.forget(unsent)
+        return unsent
+
+    def forget(self, ids: Iterable[int]) -> None:
+        """Let go of deliveries: they are settled or given back."""
+        self._held.difference_update(ids)
