@@ -145,6 +145,13 @@ class Settings(BaseModel):
             raise ValueError(f"{value!r} is no time zone") from error
         return value
 
+    @field_validator("templates_dir")
+    @classmethod
+    def _existing_folder(cls, value: Path | None) -> Path | None:
+        if value is not None and not value.is_dir():
+            raise ValueError(f"there is no folder {value}")
+        return value
+
     @field_validator("sender_address", "reply_address", "operator_email")
     @classmethod
     def _mail_address(cls, value: str) -> str:

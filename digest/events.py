@@ -4,12 +4,14 @@
 
 Names are listed in ARCHITECTURE.md and are what alerts and searches match; the sentence is for eyes only. No address
 and no token is ever a field: use ids, or `Address.masked` where a person must recognise it. On a terminal events are
-lines to read; elsewhere one JSON object a line, UTF-8.
+lines to read; elsewhere one JSON object a line, UTF-8. A log that cannot be written (full disk, closed terminal) loses
+its lines and stops nothing.
 """
 
 import logging
 import sys
-from typing import Any
+from contextlib import suppress
+from typing import Any, TextIO, cast
 
 import structlog
 
@@ -32,9 +34,25 @@ def configure(*, json_lines: bool | None = None, level: str = "info") -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(cast(TextIO, _Unfailing(sys.stderr))),
         cache_logger_on_first_use=False,
     )
+
+
+class _Unfailing:
+    """A stream whose trouble stays its own: a pass must not fail because its log line could not be written."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        with suppress(OSError, ValueError):  # ValueError: it was closed
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError, ValueError):
+            self._stream.flush()
 
 
 def event(name: str, /, **fields: object) -> None:

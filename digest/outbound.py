@@ -46,6 +46,7 @@ _REFUSED_NETWORKS = tuple(
         "2001::/32",  # Teredo
         "2002::/16",  # 6to4
         "fec0::/10",
+        "3fff::/20",  # documentation (RFC 9637)
     )
 )
 

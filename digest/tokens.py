@@ -3,7 +3,8 @@
 A token is lower-case base32 without padding (it survives mail servers that fold case and fits the 64 octets of a
 local part), over: key id (1 byte), subject id (6 bytes), HMAC-SHA-256 of purpose and both, cut to 16 bytes
 (128 bits). All tokens have the same length, which keeps spliced mails aligned. The key is derived from `SECRET_KEY`
-per purpose, so a token for one purpose is noise for every other. A retired key goes on verifying under its id.
+per purpose, so a token for one purpose is noise for every other. A retired key goes on verifying, also after an older
+one was taken out or their order was changed: the key id stands for the record, and every key is tried.
 """
 
 import base64
@@ -13,12 +14,16 @@ import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from digest.errors import BadTokenError
 
 _ID_BYTES = 6
 _MAC_BYTES = 16
 TOKEN_LENGTH = 37  # characters: 23 bytes in base32
+_LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
+_PAIRS = [first + second for first in _LETTERS for second in _LETTERS]
+_SHIFTS = range(170, -1, -10)
 
 
 class TokenPurpose(StrEnum):
@@ -30,7 +35,7 @@ class TokenPurpose(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Keyring:
-    """The secret in use and those that went before it, newest first; their positions are counted from the oldest."""
+    """The secret in use and those that went before it, newest first; key ids are counted from the oldest."""
 
     secrets: tuple[str, ...]
 
@@ -44,23 +49,39 @@ class Keyring:
         key_id = len(self.secrets) - 1
         return _encode(key_id, self.secrets[0], purpose, subject_id)
 
+    def make_lasting(self, purpose: TokenPurpose, subject_id: int) -> str:
+        """Return a token that stays the same when the secret is changed, as long as the oldest one is kept as retired.
+
+        For names that must never change, like a Message-ID; not for what a token allows.
+        """
+        return _encode(0, self.secrets[-1], purpose, subject_id)
+
     def read(self, purpose: TokenPurpose, token: str) -> int:
-        """Return the subject of `token`, or raise `BadTokenError`; both in the same time for every wrong token."""
+        """Return the subject of `token`, or raise `BadTokenError`; in the same time for every wrong token."""
         key_id, subject_id = _claimed(token)
-        index = len(self.secrets) - 1 - key_id
-        if not 0 <= index < len(self.secrets):
-            raise BadTokenError("The link was made with a key that is not known here.")
-        wanted = _encode(key_id, self.secrets[index], purpose, subject_id)
-        if not hmac.compare_digest(wanted.encode(), token.lower().encode("ascii", "replace")):
-            raise BadTokenError("The link is incomplete or was changed on its way.")
+        given = token.lower().encode("ascii")
+        wanted = [_encode(key_id, secret, purpose, subject_id).encode() for secret in self.secrets]
+        matches = [hmac.compare_digest(each, given) for each in wanted]
+        if not any(matches):
+            raise BadTokenError("The link is incomplete, was changed on its way, or made with a key not known here.")
         return subject_id
+
+
+@lru_cache(maxsize=32)  # the same few keys for every mail
+def _key(secret: str, purpose: TokenPurpose) -> bytes:
+    return hashlib.sha256(b"digest-token\0" + purpose.encode() + b"\0" + secret.encode()).digest()
 
 
 def _encode(key_id: int, secret: str, purpose: TokenPurpose, subject_id: int) -> str:
     body = bytes([key_id]) + subject_id.to_bytes(_ID_BYTES, "big")
-    key = hashlib.sha256(b"digest-token\0" + purpose.encode() + b"\0" + secret.encode()).digest()
-    mac = hmac.digest(key, body, "sha256")[:_MAC_BYTES]
-    return base64.b32encode(body + mac).decode("ascii").rstrip("=").lower()
+    mac = hmac.digest(_key(secret, purpose), body, "sha256")[:_MAC_BYTES]
+    return _base32(body + mac)
+
+
+def _base32(raw: bytes) -> str:
+    """Write 23 bytes as 37 letters; `base64.b32encode` takes twice as long, and every mail holds two tokens."""
+    number = int.from_bytes(raw, "big") << 1  # 184 bits, filled up to 37 groups of five
+    return _LETTERS[number >> 180] + "".join([_PAIRS[number >> shift & 1023] for shift in _SHIFTS])
 
 
 def _claimed(token: str) -> tuple[int, int]:

@@ -19,17 +19,19 @@ from digest import events
 from digest.clock import Clock
 from digest.collect import freshness, pictures
 from digest.collect.fetch import Page, fetch
+from digest.collect.normalize import clean_line, shorten
 from digest.collect.reader import Reader
 from digest.collect.source import Parsed
 from digest.collect.sources import SOURCE_TYPES
 from digest.config import Settings
-from digest.database import Database, alerts, articles, sources
+from digest.database import Database, alerts, articles, most_read, sources
 from digest.database.articles import Stored
 from digest.errors import DatabaseUnavailableError, DigestError, SettingMistake, SettingsError, WrongStateError
 from digest.models import FoundArticle, Purpose, Source, SourceSpec
 from digest.outbound import Outbound
 
 _AT_ONCE = 8
+_PROBLEM_LETTERS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +213,7 @@ async def _store(turn: _Turn, source: Source, page: Page, parsed: Parsed) -> Col
         if not is_ours:
             return CollectReport(name, problem="Another worker took this source over, or it was removed meanwhile.")
         if source.spec.purpose is Purpose.MOST_READ:
-            await articles.replace_most_read(connection, source, found, now=now)
+            await most_read.replace(connection, source, found, now=now)
             stored = Stored(0, 0)
         else:
             stored = await articles.store_found(connection, source, found, now=now)
@@ -242,6 +244,7 @@ async def _unchanged(turn: _Turn, source: Source) -> CollectReport:
 
 async def _failed(turn: _Turn, source: Source, problem: str, retry_after_seconds: float | None) -> CollectReport:
     name, failures = source.spec.name, source.failures + 1
+    problem = shorten(clean_line(problem), _PROBLEM_LETTERS)  # foreign text may stand in it
     next_fetch_at = _next(turn, failures=failures, retry_after_seconds=retry_after_seconds)
     async with turn.database.begin() as connection:
         is_ours = await sources.mark_failed(

@@ -17,6 +17,7 @@ from digest.models import FoundArticle
 from digest.outbound import Outbound
 
 _SECONDS = 5
+_LONGEST_NAME = 253  # RFC 1035 §2.3.4; longer ones lead nowhere
 _HOSTS_AT_ONCE = 10  # a document that names hundreds must not make us knock at all of them
 
 
@@ -40,7 +41,7 @@ async def probe_hosts(
 def _host_and_url(one: FoundArticle) -> tuple[str, str]:
     url = one.text.picture.url if one.text.picture else ""
     split = urlsplit(url)
-    if split.scheme != "http" or not split.hostname or split.port:
+    if split.scheme != "http" or not split.hostname or split.port or len(split.hostname) > _LONGEST_NAME:
         return "", ""
     return split.hostname, "https" + url[len("http") :]
 

@@ -2,11 +2,12 @@
 
 In: an edition whose articles are placed. Out: one message per variant really in use, one delivery per reader, all in
 one transaction whose first statement moves the edition to released; the second worker stops there and changes nothing.
-Rendering takes long and needs no lock, so it is done before that transaction. Readers may change meanwhile (somebody
-switches to text, another slot's edition reaches somebody): whoever then has no message although something is left for
-them makes the transaction undo itself, and the missing variants are rendered in another round.
+Rendering takes long and needs no lock, so it is done before that transaction. The world may change meanwhile, which the
+transaction finds out; it then undoes itself, and another round renders what is missing. Readers change (somebody
+switches to text, another slot's edition reaches somebody): whoever has no message although something is left for them
+must not be missed. An article is withdrawn: nothing rendered with it may go out.
 
-Events: `edition.released`, `edition.audience_moved`.
+Events: `edition.released`, `edition.audience_moved`, `edition.article_withdrawn`.
 """
 
 import asyncio
@@ -20,7 +21,7 @@ from digest.compose import select
 from digest.compose.kind import Composed
 from digest.compose.render import Renderer
 from digest.config import Settings
-from digest.database import Connection, Database, alerts, articles, audience, editions, messages
+from digest.database import Connection, Database, alerts, articles, audience, editions, messages, most_read
 from digest.database.audience import Earlier
 from digest.errors import TryLaterError, WrongStateError
 from digest.events import event
@@ -47,6 +48,10 @@ class _AudienceMovedError(TryLaterError):
     """Readers changed while the edition was rendered, and some of them would be missed."""
 
 
+class _ArticleWithdrawnError(TryLaterError):
+    """Something that the edition was rendered with has been withdrawn."""
+
+
 async def compose_edition(
     database: Database,
     settings: Settings,
@@ -64,7 +69,7 @@ async def compose_edition(
     drafts: _Drafts = {}
     for _ in range(_ROUNDS):
         async with database.read() as connection:
-            brief = await _brief(connection, settings, edition, now=now)
+            brief = await _brief(connection, settings, edition.id, now=now)
         for variant in brief.variants:
             if variant not in drafts:
                 drafts[variant] = await asyncio.to_thread(_draft, renderer, settings, brief, variant)
@@ -72,7 +77,10 @@ async def compose_edition(
             return await _release(database, brief, drafts, states=states, deadline_at=deadline_at, now=now)
         except _AudienceMovedError:
             event("edition.audience_moved", edition_id=edition.id)
-    raise TryLaterError(f"The readers of edition {edition.id} kept changing while it was composed.")
+        except _ArticleWithdrawnError:
+            drafts.clear()
+            event("edition.article_withdrawn", edition_id=edition.id)
+    raise TryLaterError(f"The readers or articles of edition {edition.id} kept changing while it was composed.")
 
 
 async def preview(
@@ -83,8 +91,7 @@ async def preview(
     Raises `WrongStateError` for an edition without chosen articles, and when nothing is left for the variant.
     """
     async with database.read() as connection:
-        edition = await editions.get_edition(connection, edition_id)
-        placed = await load_articles(connection, edition_id)
+        edition, placed = await load_edition(connection, edition_id)
         shown_in = await editions.shown_articles(connection, variant.had)
     if edition.state is EditionState.OPEN:
         raise WrongStateError(f"Edition {edition_id} is still open: its articles are not chosen yet.")
@@ -95,10 +102,16 @@ async def preview(
     return composed.mail
 
 
-async def load_articles(connection: Connection, edition_id: int) -> list[PlacedArticle]:
-    """Return an edition's articles as readers are to see them: without withdrawn ones, pictures over https."""
+async def load_edition(connection: Connection, edition_id: int) -> tuple[Edition, list[PlacedArticle]]:
+    """Return an edition and its articles as readers are to see them: without what was withdrawn, pictures over https.
+
+    Raises `NotFoundError` if there is no such edition.
+    """
+    edition = await editions.get_edition(connection, edition_id)
+    lines = await most_read.without_withdrawn(connection, edition.most_read)
     placed = await editions.placed_articles(connection, edition_id)
-    return with_https_pictures(placed, await articles.picture_hosts(connection))
+    hosts = await articles.picture_hosts(connection)
+    return replace(edition, most_read=tuple(lines)), with_https_pictures(placed, hosts)
 
 
 def with_https_pictures(placed: Sequence[PlacedArticle], hosts: Mapping[str, bool]) -> list[PlacedArticle]:
@@ -124,12 +137,13 @@ def _https(url: str, hosts: Mapping[str, bool]) -> str:
     return urlunsplit(split._replace(scheme="https", netloc=split.netloc.removesuffix(":80")))
 
 
-async def _brief(connection: Connection, settings: Settings, edition: Edition, *, now: datetime) -> _Brief:
+async def _brief(connection: Connection, settings: Settings, edition_id: int, *, now: datetime) -> _Brief:
+    edition, placed = await load_edition(connection, edition_id)
     slot = settings.slot(edition.slot)
     earlier = await audience.earlier_editions(connection, edition, slot.except_slots if slot else ())
     return _Brief(
         edition=edition,
-        placed=tuple(await load_articles(connection, edition.id)),
+        placed=tuple(placed),
         earlier=tuple(earlier),
         shown_in=await editions.shown_articles(connection, [each.edition_id for each in earlier]),
         variants=tuple(await audience.variants_in_use(connection, edition, earlier, at=now)),
@@ -156,6 +170,7 @@ async def _release(
     async with database.begin() as connection:
         if not await editions.mark_released(connection, edition.id, states=states, at=now, deadline_at=deadline_at):
             return False
+        await _check_nothing_withdrawn(connection, brief)
         await _store_messages(connection, brief, drafts, now=now)
         eligible = await messages.make_deliveries(
             connection,
@@ -181,6 +196,14 @@ async def _release(
     return True
 
 
+async def _check_nothing_withdrawn(connection: Connection, brief: _Brief) -> None:
+    """Whoever withdraws something from now on waits for the end of this transaction (`articles.withdraw`)."""
+    lines = await most_read.without_withdrawn(connection, brief.edition.most_read)
+    is_withdrawn = await articles.any_withdrawn(connection, [each.article.id for each in brief.placed])
+    if is_withdrawn or len(lines) < len(brief.edition.most_read):
+        raise _ArticleWithdrawnError(f"An article of edition {brief.edition.id} was withdrawn while it was composed.")
+
+
 async def _store_messages(connection: Connection, brief: _Brief, drafts: _Drafts, *, now: datetime) -> None:
     for variant in brief.variants:
         composed = drafts[variant]
@@ -199,7 +222,10 @@ async def _store_messages(connection: Connection, brief: _Brief, drafts: _Drafts
 async def _tell_warnings(
     connection: Connection, edition: Edition, composed: Sequence[Composed | None], *, now: datetime
 ) -> None:
+    """One matter per slot: its limits are what a person may change, and the next edition shows whether that helped."""
     warnings = sorted({warning for each in composed if each is not None for warning in each.warnings})
     if warnings:
         text = f"Edition {edition.id} ({edition.title}): " + " ".join(warnings)
-        await alerts.raise_alert(connection, f"edition:{edition.id}:size", text, at=now)
+        await alerts.raise_alert(connection, f"slot:{edition.slot}:size", text, at=now)
+    else:
+        await alerts.resolve(connection, f"slot:{edition.slot}:size", at=now)

@@ -11,6 +11,7 @@ Events: `edition.opened`, `edition.chosen`, `edition.nothing_new`, `edition.held
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from digest import schedule
@@ -18,13 +19,22 @@ from digest.clock import Clock
 from digest.compose import composer, select
 from digest.compose.render import Renderer
 from digest.config import Settings
-from digest.database import Connection, Database, alerts, articles, editions, messages, slots
+from digest.database import Connection, Database, alerts, articles, editions, messages, most_read, slots
 from digest.database.slots import SlotHistory
 from digest.errors import DatabaseUnavailableError, DigestError, WrongStateError
 from digest.events import event, failure
 from digest.models import Article, DropReason, Edition, EditionState, PlacedArticle, Slot
 
 _DEADLINE_OF_UNKNOWN_SLOT = timedelta(hours=3)
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """A cancelled edition: how many deliveries were dropped, and how many articles the next one may bring."""
+
+    edition: Edition
+    dropped: int
+    given_back: int
 
 
 async def open_due(database: Database, settings: Settings, slot: Slot, *, clock: Clock) -> Edition | None:
@@ -91,8 +101,8 @@ async def choose_articles(database: Database, slot: Slot, edition_id: int, *, no
         free = await _free_articles(connection, slot, since_at=since_at, cutoff_at=edition.cutoff_at)
         placements = select.choose(slot, free)
         if placements:
-            most_read = await articles.most_read(connection, limit=slot.most_read) if slot.most_read else []
-            await editions.place(connection, edition, placements, most_read)
+            lines = await most_read.latest(connection, now=now, limit=slot.most_read) if slot.most_read else []
+            await editions.place(connection, edition, placements, lines)
             edition = await editions.get_edition(connection, edition_id)
         else:
             await editions.forget(connection, edition_id)
@@ -160,11 +170,13 @@ async def release(
     return await _get(database, edition_id)
 
 
-async def cancel(database: Database, edition_id: int, *, reason: str, give_back: bool, clock: Clock) -> Edition:
+async def cancel(
+    database: Database, edition_id: int, *, reason: str, give_back: bool | None, clock: Clock
+) -> Cancelled:
     """Cancel an edition that is not done, and drop what of it waits to be sent.
 
-    `give_back`: the slot's next edition may bring its articles; right when nobody can have read it yet
-    (`messages.may_have_arrived`). Raises `WrongStateError` for one that is done or cancelled.
+    `give_back`: the slot's next edition may bring its articles; None: if nobody can have read it yet, which is looked
+    at when nothing more of it can be sent. Raises `WrongStateError` for one that is done or cancelled.
     """
     now = clock()
     async with database.begin() as connection:
@@ -172,11 +184,13 @@ async def cancel(database: Database, edition_id: int, *, reason: str, give_back:
             edition = await editions.get_edition(connection, edition_id)
             raise _wrong_state(edition, "an edition that is not done can be cancelled")
         dropped = await messages.drop_waiting(connection, edition_id, reason=DropReason.CANCELLED, at=now)
+        if give_back is None:
+            give_back = not await messages.may_have_arrived(connection, edition_id)
         given_back = await editions.give_back(connection, edition_id, at=now) if give_back else 0
         await alerts.resolve(connection, f"edition:{edition_id}", at=now)
         edition = await editions.get_edition(connection, edition_id)
     event("edition.cancelled", edition_id=edition_id, slot=edition.slot, dropped=dropped, given_back=given_back)
-    return edition
+    return Cancelled(edition, dropped, given_back)
 
 
 async def hold(database: Database, edition_id: int, *, reason: str) -> Edition:

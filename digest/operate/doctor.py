@@ -52,7 +52,7 @@ async def examine(env_file: Path = config.ENV_FILE, *, clock: Clock = utc_now) -
     try:
         settings = config.load(env_file=env_file)
     except SettingsError as error:
-        return [Check("settings", Verdict.FAIL, f"{each.name}: {each.why}", each.instead) for each in error.mistakes]
+        return _wrong_settings(error, env_file)
     now = clock()
     found = [Check("settings", Verdict.OK, f"{settings.newspaper_name}, every setting can be used")]
     found += check_env_file(env_file)
@@ -206,6 +206,14 @@ async def check_relay(settings: Settings) -> list[Check]:
         found.append(Check("relay TLS", verdict, "the connection is in the clear", todo))
     login = "the login works" if report.logged_in else "no login is asked for (SMTP_USER is empty)"
     return [*found, Check("relay login", Verdict.OK, login)]
+
+
+def _wrong_settings(error: SettingsError, env_file: Path) -> list[Check]:
+    wrong = [Check("settings", Verdict.FAIL, f"{each.name}: {each.why}", each.instead) for each in error.mistakes]
+    if env_file.is_file():
+        return wrong
+    todo = "Go to the folder that has it, or write one with: digest init"
+    return [Check(".env", Verdict.WARN, f"there is none in {env_file.absolute().parent}", todo), *wrong]
 
 
 async def _wrapped(checks: list[Check]) -> list[Check]:

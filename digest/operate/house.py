@@ -49,4 +49,27 @@ async def open_house(settings: Settings, *, clock: Clock = utc_now) -> AsyncIter
 
 def owner_name() -> str:
     """Return a name for this process that no other and no later one has."""
-    return f"{socket.gethostname()[:30]}:{os.getpid()}:{secrets.token_hex(4)}"
+    return f"{_host()}:{os.getpid()}:{secrets.token_hex(4)}"
+
+
+def is_gone(owner: str, *, ours: str) -> bool:
+    """Whether `owner` was a process of this machine that has ended; False where that cannot be known from here.
+
+    `ours` is this process's own name. Process ids are given again: one that is ours now cannot be another's.
+    """
+    host, pid, _ = (*owner.split(":"), "", "")[:3]
+    if owner == ours or host != _host() or not pid.isdecimal():
+        return False
+    if int(pid) == os.getpid():
+        return True
+    try:
+        os.kill(int(pid), 0)  # signal 0 asks and does nothing
+    except ProcessLookupError:
+        return True
+    except OSError:
+        return False  # it lives, as somebody else's process
+    return False
+
+
+def _host() -> str:
+    return socket.gethostname()[:30].replace(":", "-")

@@ -9,6 +9,7 @@ Event: web.listening.
 
 import asyncio
 import contextlib
+import errno
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -29,6 +30,10 @@ from digest.web import app
 
 _FIRST_EDITION_SECONDS = 60
 _CLOSE_SECONDS = 1
+_LISTEN_TODO = {
+    errno.EADDRINUSE: "Is it running already? Otherwise set WEB_PORT to a free port.",
+    errno.EACCES: "Set WEB_PORT to a port from 1024 on; others belong to the system.",
+}
 
 
 def run(settings: Settings) -> int:
@@ -125,28 +130,28 @@ def _listen(settings: Settings) -> socket.socket:
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((settings.web_host, settings.web_port))
+        listening.listen()
     except OSError as error:
         listening.close()
+        todo = _LISTEN_TODO.get(error.errno or 0, "Set WEB_HOST to an address of this machine.")
         raise FixSetupError(
-            f"The pages cannot listen on {settings.web_host}:{settings.web_port} ({error.strerror}). "
-            "Is it running already? Otherwise set WEB_PORT to a free port."
+            f"The pages cannot listen on {settings.web_host}:{settings.web_port} ({error.strerror}). {todo}"
         ) from error
     return listening
 
 
 async def _tell_where_to_look(house: House) -> None:
     """Print the addresses once the first edition is through, or after a while if there is none to wait for."""
-    edition = None
+    edition, accepted = None, 0
     with contextlib.suppress(TimeoutError, DatabaseUnavailableError):
         async with asyncio.timeout(_FIRST_EDITION_SECONDS):
             edition = await _first_done(house)
-    accepted = 0
-    if edition is not None:
         async with house.database.read() as connection:
             counts = await deliveries.counts(connection, edition.id)
         accepted = counts.by_state.get(DeliveryState.ACCEPTED, 0)
-    for line in _addresses(house.settings, edition, accepted):
-        Console(stderr=True).print(line, highlight=False)
+    with contextlib.suppress(OSError):  # nobody reads it: a closed terminal, a full disk
+        for line in _addresses(house.settings, edition, accepted):
+            Console(stderr=True).print(line, highlight=False)
 
 
 async def _first_done(house: House) -> Edition:

@@ -14,7 +14,7 @@ from digest.compose import composer, editor
 from digest.compose.kinds import digest as digest_kind
 from digest.compose.render import Renderer
 from digest.config import Settings
-from digest.database import Database, articles
+from digest.database import Database, most_read
 from digest.errors import NotFoundError
 from digest.models import Edition, EditionState, Format, Mail, Slot, Variant
 from digest.tokens import TokenPurpose
@@ -45,7 +45,7 @@ async def planned_mail(
     if not placed:
         raise NotFoundError("new article", f"for {slot.name}, or fewer than its minimum")
     async with database.read() as connection:
-        most_read = await articles.most_read(connection, limit=slot.most_read) if slot.most_read else []
+        lines = await most_read.latest(connection, now=now, limit=slot.most_read) if slot.most_read else []
     edition = Edition(
         id=0,
         slot=slot.name,
@@ -54,7 +54,7 @@ async def planned_mail(
         cutoff_at=now,
         deadline_at=now + slot.deadline,
         state=EditionState.CHOSEN,
-        most_read=tuple(most_read),
+        most_read=tuple(lines),
     )
     composed = await asyncio.to_thread(
         digest_kind.compose,

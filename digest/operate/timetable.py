@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from digest.collect import collector
 from digest.compose import editor
 from digest.deliver import settle
+from digest.errors import DatabaseUnavailableError
 from digest.operate import notify
 from digest.operate.house import House
 
@@ -34,11 +35,19 @@ async def editions(house: House) -> None:
     """Open what the timetable of slots planned, and carry on every edition that waits.
 
     The scheduler opens each slot at its cut-off; this pass finds what was missed while the service was down, and what
-    another worker left half done.
+    another worker left half done. A slot that cannot be opened stops no other; it is told in the end.
     """
+    errors: list[Exception] = []
     for slot in house.settings.editions:
-        await editor.open_due(house.database, house.settings, slot, clock=house.clock)
+        try:
+            await editor.open_due(house.database, house.settings, slot, clock=house.clock)
+        except DatabaseUnavailableError:
+            raise
+        except Exception as error:
+            errors.append(error)
     await editor.advance(house.database, house.settings, house.renderer, clock=house.clock)
+    if errors:
+        raise errors[0]
 
 
 async def settle_deliveries(house: House) -> None:

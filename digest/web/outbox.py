@@ -2,8 +2,9 @@
 
 In: the folder of kept mails. Out: a list, and each mail as HTML, text, headers and source. These mails hold addresses
 and working unsubscribe links, so the pages exist only while no relay is set, and only for a browser on this machine or
-in its private network; everyone else is told that there is no such page. A mail's own HTML is shown in a frame that
-has no rights: an opaque origin, no script, no form, and a policy of its own.
+in its private network; everyone else is told that there is no such page. So is a browser that asks for another name
+than ours: a stranger's site can let its own name lead to this machine, and would then read along (DNS rebinding). A
+mail's own HTML is shown in a frame that has no rights: an opaque origin, no script, no form, and a policy of its own.
 
 Mails are read leniently, part by part, by the older half of the standard library's parser: one that cannot be
 understood is still listed and shown as source.
@@ -18,6 +19,7 @@ from email.header import decode_header, make_header
 from email.message import Message
 from ipaddress import IPv6Address, ip_address
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from anyio import to_thread
 from starlette.exceptions import HTTPException
@@ -50,11 +52,13 @@ class KeptMail:
     size: int
 
 
-def is_near(request: Request) -> bool:
-    """Whether the browser is on this machine or in its private network, as far as its address tells.
+def is_near(request: Request, base_url: str) -> bool:
+    """Whether the browser is on this machine or in its private network, as far as its address tells, and means us.
 
     Behind a proxy the server puts the address that the proxy names in its place.
     """
+    if not _is_our_name(request.headers.get("host", ""), base_url):
+        return False
     try:
         address = ip_address(request.client.host if request.client else "")
     except ValueError:
@@ -62,6 +66,18 @@ def is_near(request: Request) -> bool:
     if isinstance(address, IPv6Address) and address.ipv4_mapped:
         address = address.ipv4_mapped
     return address.is_loopback or address.is_private
+
+
+def _is_our_name(host: str, base_url: str) -> bool:
+    """Whether a Host header is no name that somebody else could have given this machine."""
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+        if name in ("localhost", urlsplit(base_url).hostname) or name.endswith(".localhost"):
+            return True
+        ip_address(name)
+    except ValueError:
+        return False
+    return True
 
 
 def routes(templates: Templates, policy: Policy, folder: Path) -> list[BaseRoute]:
@@ -81,7 +97,7 @@ class _Pages:
     folder: Path
 
     async def list(self, request: Request) -> Response:
-        _only_near(request)
+        self._only_near(request)
         mails = await to_thread.run_sync(_newest, self.folder)
         return self._page(request, "outbox/list.html", {"mails": mails, "listed": LISTED}, self.policy.page)
 
@@ -113,11 +129,15 @@ class _Pages:
         return Response(html, media_type="text/html; charset=utf-8", headers=headers)
 
     async def _read(self, request: Request) -> tuple[OutboxMail, bytes]:
-        _only_near(request)
+        self._only_near(request)
         try:
             return await to_thread.run_sync(read_mail, self.folder, request.path_params["name"])
         except NotFoundError as error:
             raise HTTPException(404) from error
+
+    def _only_near(self, request: Request) -> None:
+        if not is_near(request, self.templates.settings.base_url):
+            raise HTTPException(404)
 
     def _page(self, request: Request, name: str, context: dict[str, object], policy: str) -> Response:
         headers = {**_PRIVATE, "Content-Security-Policy": policy}
@@ -133,11 +153,6 @@ def _newest(folder: Path) -> list[KeptMail]:
             continue  # made room for a newer one since the folder was listed
         mails.append(_kept_mail(kept, message_from_bytes(content.partition(b"\r\n\r\n")[0])))
     return mails
-
-
-def _only_near(request: Request) -> None:
-    if not is_near(request):
-        raise HTTPException(404)
 
 
 def _kept_mail(kept: OutboxMail, message: "Message[str, str]") -> KeptMail:
@@ -166,6 +181,6 @@ def _part(message: "Message[str, str]", media_type: str) -> str | None:
             content = payload if isinstance(payload, bytes) else b""
             try:
                 return content.decode(part.get_content_charset("utf-8"), "replace")
-            except LookupError:
+            except (LookupError, ValueError):  # no such charset, or one that is no way to write text ("idna")
                 return content.decode("utf-8", "replace")
     return None

@@ -54,7 +54,7 @@ class Pages:
         async with self.database.read() as connection:
             latest = await editions.list_editions(connection, limit=LATEST_EDITIONS * 2)
         public = [edition for edition in latest if editions.is_public(edition)][:LATEST_EDITIONS]
-        context = {"editions": public, "outbox_is_open": self.has_outbox and is_near(request)}
+        context = {"editions": public, "outbox_is_open": self.has_outbox and is_near(request, self.settings.base_url)}
         return self.templates.page("home.html", context, language=self.templates.language_of(request))
 
     async def health(self, _request: Request) -> Response:
@@ -137,12 +137,10 @@ class Pages:
             return None
         async with self.database.read() as connection:
             try:
-                edition = await editions.get_edition(connection, int(edition_id))
+                edition, articles = await composer.load_edition(connection, int(edition_id))
             except NotFoundError:
                 return None
-            if not editions.is_public(edition):
-                return None
-            return edition, await composer.load_articles(connection, edition.id)
+        return (edition, articles) if editions.is_public(edition) else None
 
     def _left_page(self, request: Request, subscriber: Subscriber | None) -> Response:
         masked = subscriber.address.masked if subscriber else ""

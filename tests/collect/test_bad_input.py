@@ -163,3 +163,13 @@ async def test_a_source_that_is_gone_is_shown_with_what_to_do(
     assert "HTTP 404" in report.problem
     assert "new address" in report.problem
     assert (source.problem, source.failures) == (report.problem, 1)
+
+
+async def test_a_picture_host_with_an_endless_name_is_left_alone(
+    room: Room, database: Database, clock: StoppedClock
+) -> None:
+    """No column holds it: remembering it would break off every turn of its source."""
+    await room.provision(database, clock)
+    room.paper.serve(rss(item(1, description=f'<img src="http://{"a." * 150}example/1.jpg">')))
+    report = await room.collect(database, clock)
+    assert (report.new, report.problem) == (1, "")

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from aiohttp import web
 
-from digest.database import Database, alerts, articles, sources
+from digest.database import Database, alerts, articles, most_read, sources
 from digest.errors import NotFoundError, SettingsError, SourceUnreachableError, WrongStateError
 from digest.models import SourceSpec
 from digest.outbound import Fetched
@@ -197,19 +197,19 @@ async def test_a_worker_that_lost_its_source_meanwhile_stores_nothing(
 
 async def test_a_most_read_source_replaces_its_list(room: Room, database: Database, clock: StoppedClock) -> None:
     """많이 본 뉴스: ranked as the paper ranks, at most twenty, and no articles of the digest."""
-    most_read = replace(
+    popular = replace(
         room,
         settings=make_settings(
             sources=f"gaon | feed | {room.paper.url()} | purpose=most_read", private_hosts=room.paper.host
         ),
     )
-    await most_read.provision(database, clock)
+    await popular.provision(database, clock)
     room.paper.serve(rss(*(item(number) for number in range(30))))
-    await most_read.collect(database, clock)
+    await popular.collect(database, clock)
     room.paper.serve(rss(*(item(number) for number in range(5, 35))))
-    report = await most_read.collect(database, clock)
+    report = await popular.collect(database, clock)
     async with database.read() as connection:
-        listed = await articles.most_read(connection, limit=50)
+        listed = await most_read.latest(connection, now=clock(), limit=50)
         assert await articles.list_articles(connection, limit=10) == []
     assert (report.found, report.new) == (30, 0)
     assert [one.title for one in listed] == [f"가온시 소식 {number}" for number in range(5, 25)]

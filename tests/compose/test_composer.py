@@ -241,6 +241,54 @@ async def test_article_withdrawn_after_choosing_is_not_mailed(
     assert "내린 기사" not in text
 
 
+async def test_article_withdrawn_while_it_is_rendered_is_not_mailed(
+    database: Database, settings: Settings, clock: StoppedClock, newsroom: Newsroom
+) -> None:
+    """The last second counts as well: whoever withdraws an article is told that the edition leaves it out."""
+    await newsroom.subscribe("kim", "lee")
+    (withdrawn, _kept) = await newsroom.publish("내린 기사", "남은 기사")
+    await editor.open_now(database, settings, settings.editions[0], clock=clock)
+
+    async def withdraw() -> None:
+        async with database.begin() as connection:
+            assert await articles.withdraw(connection, withdrawn, at=clock())
+
+    renderer = RendererThatLetsSomethingHappen(withdraw, asyncio.get_running_loop())
+    (edition,) = await editor.advance(database, settings, renderer, clock=clock)
+    (text,) = (await variants_of(database, edition)).values()
+    assert "남은 기사" in text
+    assert "내린 기사" not in text
+    assert await newsroom.eligible(edition.id) == 2
+
+
+async def test_withdrawn_article_leaves_the_most_read_ones_as_well(
+    database: Database, settings: Settings, renderer: Renderer, clock: StoppedClock, newsroom: Newsroom
+) -> None:
+    """A libel stays in the newspaper's own list for hours; neither the mail nor the page repeats it."""
+    await newsroom.subscribe("kim")
+    (early,) = await newsroom.publish("먼저 내린 기사", link="https://gaon.example/1")
+    (late,) = await newsroom.publish("나중에 내린 기사", link="https://gaon.example/2")
+    await newsroom.publish("남은 기사", link="https://gaon.example/3")
+    await newsroom.read_most(
+        ("먼저", "http://gaon.example/1?utm_source=list"),
+        ("나중", "https://gaon.example/2"),
+        ("남은", "https://gaon.example/3"),
+    )
+    for number, article_id in enumerate((early, late)):
+        async with database.begin() as connection:
+            await articles.withdraw(connection, article_id, at=clock())
+        if number == 0:
+            chosen = await editor.open_now(database, settings, settings.editions[0], clock=clock)
+            assert chosen is not None
+            assert [line.title for line in chosen.most_read] == ["나중", "남은"]
+    await editor.advance(database, settings, renderer, clock=clock)
+    async with database.read() as connection:
+        edition, _ = await composer.load_edition(connection, chosen.id)
+    (text,) = (await variants_of(database, edition)).values()
+    assert "나중" not in text
+    assert [line.title for line in edition.most_read] == ["남은"]
+
+
 async def test_reader_who_changes_while_it_is_rendered_is_not_missed(
     database: Database, settings: Settings, clock: StoppedClock, newsroom: Newsroom
 ) -> None:
@@ -307,12 +355,16 @@ async def test_edition_that_cannot_be_composed_waits_and_stops_no_other(
 async def test_what_had_to_be_cut_from_a_mail_is_told_to_the_operator(
     database: Database, newsroom: Newsroom, bring: Bring
 ) -> None:
-    """A mail near the size that mail programs clip raises an alert of its own."""
+    """A mail near the size that mail programs clip raises an alert, until one of the slot fits."""
     await newsroom.publish(*(f"{number}번째 기사 " + "가" * 150 for number in range(60)), byline="나" * 400)
     await newsroom.subscribe("kim")
-    edition = await bring("morning")
+    await bring("morning")
     async with database.read() as connection:
-        assert [alert.matter for alert in await alerts.list_open(connection)] == [f"edition:{edition.id}:size"]
+        assert [alert.matter for alert in await alerts.list_open(connection)] == ["slot:morning:size"]
+    await newsroom.publish("짧은 기사")
+    await bring("morning")
+    async with database.read() as connection:
+        assert await alerts.list_open(connection) == []
 
 
 async def test_pictures_go_out_over_https_where_the_host_answers_so(
@@ -338,7 +390,7 @@ async def test_pictures_go_out_over_https_where_the_host_answers_so(
         await newsroom.publish(f"기사 {number}", picture=Picture(url))
     edition = await bring("morning")
     async with database.read() as connection:
-        placed = await composer.load_articles(connection, edition.id)
+        _, placed = await composer.load_edition(connection, edition.id)
     assert {each.article.text.picture.url for each in placed if each.article.text.picture} == {
         "https://new.gaon.example/a.jpg",
         "https://new.gaon.example/b.jpg",
@@ -400,3 +452,25 @@ async def test_twenty_thousand_readers_in_four_variants_get_one_delivery_each(
         counted = {row[0]: row[1] for row in rows}
     assert counted == {"en|text||": 1000, "ko|text||": 4000, "en|html||": 1000, "ko|html||": 14_000}
     assert await newsroom.eligible(edition.id) == 20_000
+
+
+async def test_withdrawing_waits_for_an_edition_that_is_being_released(
+    database: Database, settings: Settings, clock: StoppedClock, newsroom: Newsroom
+) -> None:
+    """Its answer must be true: what it calls still to come leaves the article out, what went out had it."""
+    (article_id,) = await newsroom.publish("내린 기사")
+    edition = await editor.open_now(database, settings, settings.editions[0], clock=clock)
+    assert edition is not None
+
+    async def withdraw() -> EditionState:
+        async with database.begin() as connection:
+            await articles.withdraw(connection, article_id, at=clock())
+            return (await editions.get_edition(connection, edition.id)).state
+
+    async with database.begin() as connection:
+        states = {EditionState.CHOSEN}
+        assert await editions.mark_released(connection, edition.id, states=states, at=clock(), deadline_at=clock())
+        assert not await articles.any_withdrawn(connection, [article_id])
+        withdrawing = asyncio.create_task(withdraw())
+        assert await asyncio.wait({withdrawing}, timeout=0.2) == (set(), {withdrawing})
+    assert await withdrawing is EditionState.RELEASED

@@ -195,3 +195,9 @@ def test_a_wrong_line_of_sources_says_what_to_write(line: str, word: str) -> Non
 def test_a_control_character_in_the_newspapers_name_is_refused() -> None:
     """It stands in every From header."""
     assert "line break" in mistakes({**GOOD, "NEWSPAPER_NAME": "가온\r\nBcc: x@example.com"})["NEWSPAPER_NAME"]
+
+
+def test_a_folder_of_templates_that_is_not_there_is_a_mistake(tmp_path: Path) -> None:
+    """Readers would get the packed templates, and nobody would notice."""
+    missing = str(tmp_path / "missing")
+    assert "there is no folder" in mistakes({**GOOD, "TEMPLATES_DIR": missing})["TEMPLATES_DIR"]

@@ -46,6 +46,26 @@ def test_a_retired_key_goes_on_verifying() -> None:
     assert renewed.make(TokenPurpose.LEAVE, 7) != old
 
 
+def test_links_outlive_the_removal_of_an_older_key() -> None:
+    """An operator who tidies up the retired keys must not break the links that newer ones made."""
+    oldest, middle, newest = (f"{name}-secret-0123456789abcdefghijklm" for name in ("oldest", "middle", "newest"))
+    ring = Keyring.of(newest, [middle, oldest])
+    links = [ring.make(TokenPurpose.LEAVE, 7), Keyring.of(middle, [oldest]).make(TokenPurpose.LEAVE, 7)]
+    for tidied in (Keyring.of(newest, [middle]), Keyring.of(newest, [oldest, middle])):
+        assert [tidied.read(TokenPurpose.LEAVE, link) for link in links] == [7, 7]
+    with pytest.raises(BadTokenError):
+        Keyring.of(newest).read(TokenPurpose.LEAVE, links[1])
+
+
+def test_a_lasting_token_is_the_same_after_the_secret_was_changed() -> None:
+    """A mail that is tried again after the change must carry the Message-ID of its first try."""
+    before = Keyring.of("the-first-secret-0123456789abcdef")
+    after = Keyring.of("the-next-secret-0123456789abcdefg", ["the-first-secret-0123456789abcdef"])
+    assert after.make_lasting(TokenPurpose.MESSAGE_ID, 7) == before.make_lasting(TokenPurpose.MESSAGE_ID, 7)
+    assert before.make_lasting(TokenPurpose.MESSAGE_ID, 7) == before.make(TokenPurpose.MESSAGE_ID, 7)
+    assert after.make(TokenPurpose.MESSAGE_ID, 7) != before.make(TokenPurpose.MESSAGE_ID, 7)
+
+
 @pytest.mark.parametrize("token", ["", "a" * 36, "a" * 38, "가" * 37, "!" * 37, "1" * 37])
 def test_rubbish_is_refused_like_any_other_wrong_token(token: str) -> None:
     """Strangers type anything behind /u/."""

@@ -176,6 +176,27 @@ async def test_outbox_is_for_this_machine_and_its_private_network(
             assert ("/outbox/" in (await client.get("/")).text) is (address in NEAR)
 
 
+OURS = ("127.0.0.1:8000", "localhost:8000", "digest.localhost", "[::1]:8000", "192.168.0.20", "LOCALHOST")
+STRANGE = ("evil.example:8000", "127.0.0.1.evil.example", "localhost.evil.example", "", "[")
+
+
+async def test_outbox_is_not_read_through_a_strangers_name(client: httpx2.AsyncClient, outbox: Path) -> None:
+    """A site whose name suddenly leads to this machine is the same origin to the browser, and could read along."""
+    for host in OURS + STRANGE:
+        for path in ("/outbox/", f"/outbox/{NAME}", f"/outbox/{NAME}/html"):
+            answer = await client.get(path, headers={"Host": host})
+            assert answer.status_code == (200 if host in OURS else 404), host
+
+
+async def test_charset_that_is_no_way_to_write_text_is_shown_all_the_same(
+    client: httpx2.AsyncClient, outbox: Path
+) -> None:
+    """Some of Python's codecs for domain names fail on any text."""
+    keep(outbox, NAME, b"Subject: x\r\nContent-Type: text/plain; charset=idna\r\n\r\n\xff text..\r\n")
+    answer = await client.get(f"/outbox/{NAME}", params={"view": "text"})
+    assert (answer.status_code, "text.." in answer.text) == (200, True)
+
+
 async def test_outbox_is_gone_as_soon_as_a_relay_is_set(
     database: Database, clock: StoppedClock, tmp_path: Path
 ) -> None:

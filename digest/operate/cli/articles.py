@@ -10,7 +10,18 @@ import typer
 
 from digest import clock
 from digest.operate.cli.room import with_database
-from digest.operate.cli.terminal import AsJson, ExitCode, moment, note, pairs, print_json, problem, say, table
+from digest.operate.cli.terminal import (
+    LARGEST_ID,
+    AsJson,
+    ExitCode,
+    moment,
+    note,
+    pairs,
+    print_json,
+    problem,
+    say,
+    table,
+)
 
 if TYPE_CHECKING:
     from digest.config import Settings
@@ -19,7 +30,9 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Collected articles: list, show, withdraw.", no_args_is_help=True)
 
-ArticleId = Annotated[int, typer.Argument(metavar="ID", min=1, help="As `digest articles list` shows it.")]
+ArticleId = Annotated[
+    int, typer.Argument(metavar="ID", min=1, max=LARGEST_ID, help="As `digest articles list` shows it.")
+]
 
 
 @app.command("list")
@@ -52,7 +65,9 @@ def list_(
 @app.command()
 def show(
     article_id: ArticleId,
-    revision: Annotated[int | None, typer.Option(min=1, help="An earlier one; without it the latest.")] = None,
+    revision: Annotated[
+        int | None, typer.Option(min=1, max=2**31 - 1, help="An earlier one; without it the latest.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Show an article in one of its revisions, and the editions that hold it."""

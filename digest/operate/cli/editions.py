@@ -12,6 +12,7 @@ import typer
 from digest import clock
 from digest.operate.cli.room import slot_of, with_database
 from digest.operate.cli.terminal import (
+    LARGEST_ID,
     AsJson,
     ExitCode,
     moment,
@@ -33,7 +34,9 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Issues of a slot: look, make, watch, hold, release, cancel, prove.", no_args_is_help=True)
 app.command()(watch)
 
-EditionId = Annotated[int, typer.Argument(metavar="ID", min=1, help="As `digest editions list` shows it.")]
+EditionId = Annotated[
+    int, typer.Argument(metavar="ID", min=1, max=LARGEST_ID, help="As `digest editions list` shows it.")
+]
 Language = Annotated[Literal["ko", "en"] | None, typer.Option(help="Without it the newspaper's.")]
 SlotName = Annotated[str, typer.Argument(metavar="SLOT", help="A slot of EDITIONS.")]
 
@@ -208,7 +211,7 @@ async def _composed(settings: "Settings", database: "Database", what: str, langu
     from digest.operate import showing
 
     renderer, language = Renderer(settings.templates_dir), language or settings.language
-    if what.isdecimal():
+    if what.isdecimal() and int(what) <= LARGEST_ID:
         return await showing.edition_mail(database, settings, renderer, int(what), language)
     slot = slot_of(settings, what)
     return await showing.planned_mail(database, settings, renderer, slot, language, now=clock.utc_now())
@@ -262,14 +265,10 @@ async def _cancel(
     settings: "Settings", database: "Database", edition_id: int, reason: str, give_back: bool | None
 ) -> "tuple[Edition, DeliveryCounts, bool]":
     from digest.compose import editor
-    from digest.database import messages
 
-    if give_back is None:
-        async with database.read() as connection:
-            give_back = not await messages.may_have_arrived(connection, edition_id)
-    await editor.cancel(database, edition_id, reason=reason, give_back=give_back, clock=clock.utc_now)
+    cancelled = await editor.cancel(database, edition_id, reason=reason, give_back=give_back, clock=clock.utc_now)
     _, edition, _, counts = await _load(settings, database, edition_id)
-    return edition, counts, give_back
+    return edition, counts, cancelled.given_back > 0
 
 
 def _report(edition: "Edition", counts: "DeliveryCounts | None") -> None:

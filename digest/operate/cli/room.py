@@ -7,9 +7,11 @@ commands show warnings only, on standard error: the command's own words are the 
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from digest.errors import NotFoundError
+from digest.errors import NotFoundError, SettingsError
+from digest.operate.cli.terminal import note
 
 if TYPE_CHECKING:
     from digest.config import Settings
@@ -28,7 +30,12 @@ def load_settings(*, as_service: bool = False, overrides: Mapping[str, str] | No
     """
     from digest import config, events
 
-    settings = config.load(overrides=overrides)
+    try:
+        settings = config.load(overrides=overrides)
+    except SettingsError:
+        if not config.has_secret():
+            note(f"There is no .env in {Path.cwd()}. Go to the folder that has it, or write one with: digest init")
+        raise
     events.configure(json_lines=_JSON_LINES[settings.log_format], level=settings.log_level if as_service else "warning")
     return settings
 

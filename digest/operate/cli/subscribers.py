@@ -95,7 +95,7 @@ def add(
 def list_(
     state: Annotated[SubscriberState | None, typer.Option(help="Only those in this state.")] = None,
     slot: Annotated[str | None, typer.Option(help="Only those who get this slot.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many, in the order they came.")] = 100,
+    limit: Annotated[int, typer.Option(min=1, max=10_000_000, help="At most so many, in the order they came.")] = 100,
     as_json: AsJson = False,
 ) -> None:
     """List readers in the order they came."""

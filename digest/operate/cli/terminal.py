@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 Item = TypeVar("Item")
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of words.")]
 
+LARGEST_ID = 2**63 - 1  # what a row's number can be; larger ones would be an error of the database's driver
 _PIPE_WIDTH = 200  # columns where no terminal says how many it has
 _TURNS_DIRECTION = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from digest.operate.cli.room import with_database
-from digest.operate.cli.terminal import AsJson, print_json, say
+from digest.operate.cli.terminal import LARGEST_ID, AsJson, print_json, say
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -23,7 +23,7 @@ _DOMAINS_SHOWN = 12
 
 
 def watch(
-    edition_id: Annotated[int, typer.Argument(metavar="ID", help="The edition's number.")],
+    edition_id: Annotated[int, typer.Argument(metavar="ID", min=1, max=LARGEST_ID, help="The edition's number.")],
     every: Annotated[float, typer.Option(min=0.5, help="Seconds between two looks.")] = 2.0,
     as_json: AsJson = False,
 ) -> None:
