@@ -1,0 +1,68 @@
+"""What is marked ahead of the wire: little, and given back when it is not sent after all."""
+
+import asyncio
+
+import pytest
+
+from digest.database import Database
+from digest.deliver.sender import Sender
+from digest.models import DeliveryState
+from tests.support import ledger
+from tests.support.clock import StoppedClock
+from tests.support.relay import relay_to
+from tests.support.settings import make_settings
+from tests.support.smtp_server import SILENCE, HostileServer, Received, Script
+
+pytestmark = pytest.mark.anyio
+
+ACCEPTED, QUEUED, UNCERTAIN = DeliveryState.ACCEPTED, DeliveryState.QUEUED, DeliveryState.UNCERTAIN
+LANES = 3
+
+
+async def test_what_a_kill_would_leave_in_doubt_is_bounded_at_every_moment(
+    database: Database, clock: StoppedClock
+) -> None:
+    """Two per lane on the wire, eight per lane marked ahead or not written down: the promise of `deliver/sender`."""
+    await ledger.make_edition(database, at=clock(), readers=200)
+    in_doubt: list[int] = []
+    async with HostileServer() as server:
+
+        async def look(_mail: Received) -> None:
+            if len(server.mails) % 20 == 0:
+                in_doubt.append((await ledger.states(database))[DeliveryState.ATTEMPTING])
+
+        server.on_mail = look
+        sender = Sender(database, make_settings(smtp_connections=LANES), relay_to(server), clock=clock, owner="a")
+        await sender.send_due()
+
+    assert await ledger.states(database) == {ACCEPTED: 200}
+    assert 0 < max(in_doubt) <= (2 + 8) * LANES
+
+
+async def test_what_was_marked_and_not_handed_over_is_given_back_at_a_stop(
+    database: Database, clock: StoppedClock
+) -> None:
+    """Only what the relay may have is uncertain; the rest goes on at once with another worker."""
+    await ledger.make_edition(database, at=clock(), readers=50)
+    stop = asyncio.Event()
+    silent = Script({"BODY": ["250 2.0.0 ok"] * 6 + [SILENCE] * 40})
+    all_silent = asyncio.Event()
+    async with HostileServer(silent) as server:
+
+        def look(_mail: Received) -> None:
+            if len(server.mails) == 6 + LANES - 1:  # one lane is kept for mails somebody waits for
+                all_silent.set()
+
+        server.on_mail = look
+        transport = relay_to(server, timeout_seconds=60, final_timeout_seconds=600)
+        sender = Sender(database, make_settings(smtp_connections=LANES), transport, clock=clock, owner="a")
+        running = asyncio.create_task(sender.run(stop))
+        await asyncio.wait_for(all_silent.wait(), 20)
+        stop.set()
+        await asyncio.wait_for(running, 20)
+
+    found = await ledger.states(database)
+    assert found[UNCERTAIN] == LANES - 1
+    assert found[ACCEPTED] == 6
+    assert found[QUEUED] + found[DeliveryState.DEFERRED] == 50 - 6 - (LANES - 1)
+    assert {row["lease_owner"] for row in await ledger.rows(database) if row["state"] is QUEUED} == {None}
