@@ -217,6 +217,7 @@ subscribers = sa.Table(
     sa.Column("address", sa.String(254), nullable=False),
     sa.Column("address_key", sa.String(254), nullable=False, unique=True),
     sa.Column("domain", sa.String(254), nullable=False),
+    sa.Column("provider", sa.String(64), nullable=False, server_default=""),  # see `providers`; empty: all the others
     sa.Column("language", sa.String(8), nullable=False),
     sa.Column("format", _choice(Format), nullable=False),
     sa.Column("state", _choice(SubscriberState), nullable=False, index=True),
@@ -268,6 +269,7 @@ deliveries = sa.Table(
     sa.Column("recipient", sa.String(254), nullable=False),
     sa.Column("recipient_key", sa.String(254), nullable=False),
     sa.Column("domain", sa.String(254), nullable=False),
+    sa.Column("provider", sa.String(64), nullable=False, server_default=""),
     sa.Column("lane", _choice(Lane), nullable=False),
     sa.Column("state", _choice(DeliveryState), nullable=False),
     sa.Column("drop_reason", _choice(DropReason)),
@@ -303,12 +305,37 @@ _partial_index(
 is_waiting = deliveries.c.state.in_([sa.literal_column(f"'{state}'") for state in ("queued", "deferred")])
 is_attempting = deliveries.c.state == sa.literal_column("'attempting'")
 _d = deliveries.c
-# Claims walk it per edition in the order of `due_at`: what is held or not yet due is never in the way.
-_partial_index("ix_deliveries_waiting", _d.edition_id, _d.lane, _d.due_at, _d.id, where=is_waiting)
+# Claims walk it per edition and provider in the order of `due_at`: what is held, paced or not yet due is never in the way.
+_partial_index("ix_deliveries_waiting", _d.edition_id, _d.lane, _d.provider, _d.due_at, _d.id, where=is_waiting)
 # By id and not by lease: PostgreSQL rewrites all index entries of a row when any indexed column changes.
 _partial_index("ix_deliveries_attempting", _d.edition_id, _d.id, where=is_attempting)
 # For leaving, which concerns only what waits; everything else finds a reader's deliveries by the address.
 _partial_index("ix_deliveries_subscriber_id", _d.subscriber_id, where=is_waiting)
+
+# ── pace ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+paces = sa.Table(
+    "paces",
+    metadata,
+    sa.Column("scope", sa.String(80), primary_key=True),  # "provider:naver.com", "relay:main", "stream:bulk"
+    sa.Column("per_minute", sa.Float),  # NULL: no limit
+    sa.Column("at_once", sa.Integer),  # deliveries under a lease at a time, of all workers; NULL: no limit
+    sa.Column("tokens", sa.Float, nullable=False, server_default="0"),  # how many may be claimed at `filled_at`
+    _time("filled_at"),
+    _time("stopped_until"),  # after the provider asked for it; then one at a time, then more
+    sa.Column("stops", sa.Integer, nullable=False, server_default="0"),  # in a row
+    _time("paused_at"),  # by a person, or because a provider refuses what we send
+    sa.Column("reason", sa.Text, nullable=False, server_default=""),
+)
+
+domains = sa.Table(
+    "domains",
+    metadata,
+    sa.Column("domain", sa.String(254), primary_key=True),
+    sa.Column("provider", sa.String(64), nullable=False),  # empty: all the others
+    sa.Column("mx", sa.Text, nullable=False, server_default=""),
+    _time("looked_at"),
+)
 
 attempts = sa.Table(
     "attempts",

@@ -33,6 +33,7 @@ def upgrade() -> None:
         sa.Column("recipient", sa.String(length=254), nullable=False),
         sa.Column("recipient_key", sa.String(length=254), nullable=False),
         sa.Column("domain", sa.String(length=254), nullable=False),
+        sa.Column("provider", sa.String(length=64), server_default="", nullable=False),
         sa.Column("lane", sa.String(16), nullable=False),
         sa.Column("state", sa.String(16), nullable=False),
         sa.Column("drop_reason", sa.String(16), nullable=True),
@@ -69,7 +70,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_deliveries_waiting",
         "deliveries",
-        ["edition_id", "lane", "due_at", "id"],
+        ["edition_id", "lane", "provider", "due_at", "id"],
         unique=False,
         sqlite_where=sa.text("state IN ('queued', 'deferred')"),
         postgresql_where=sa.text("state IN ('queued', 'deferred')"),
@@ -91,6 +92,14 @@ def upgrade() -> None:
         postgresql_where=sa.text("edition_id IS NULL"),
     )
     op.create_table(
+        "domains",
+        sa.Column("domain", sa.String(length=254), nullable=False),
+        sa.Column("provider", sa.String(length=64), nullable=False),
+        sa.Column("mx", sa.Text(), server_default="", nullable=False),
+        sa.Column("looked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("domain", name="pk_domains"),
+    )
+    op.create_table(
         "editions",
         sa.Column("id", SERIAL, autoincrement=True, nullable=False),
         sa.Column("slot", sa.String(length=32), nullable=False),
@@ -110,6 +119,19 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index("ix_editions_state", "editions", ["state"], unique=False)
+    op.create_table(
+        "paces",
+        sa.Column("scope", sa.String(length=80), nullable=False),
+        sa.Column("per_minute", sa.Float(), nullable=True),
+        sa.Column("at_once", sa.Integer(), nullable=True),
+        sa.Column("tokens", sa.Float(), server_default="0", nullable=False),
+        sa.Column("filled_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("stopped_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("stops", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("paused_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("reason", sa.Text(), server_default="", nullable=False),
+        sa.PrimaryKeyConstraint("scope", name="pk_paces"),
+    )
     op.create_table(
         "picture_hosts",
         sa.Column("host", sa.String(length=255), nullable=False),
@@ -156,6 +178,7 @@ def upgrade() -> None:
         sa.Column("address", sa.String(length=254), nullable=False),
         sa.Column("address_key", sa.String(length=254), nullable=False),
         sa.Column("domain", sa.String(length=254), nullable=False),
+        sa.Column("provider", sa.String(length=64), server_default="", nullable=False),
         sa.Column("language", sa.String(length=8), nullable=False),
         sa.Column("format", sa.String(16), nullable=False),
         sa.Column("state", sa.String(16), nullable=False),
@@ -307,8 +330,10 @@ def downgrade() -> None:
     op.drop_table("sources")
     op.drop_table("slots")
     op.drop_table("picture_hosts")
+    op.drop_table("paces")
     op.drop_index("ix_editions_state", table_name="editions")
     op.drop_table("editions")
+    op.drop_table("domains")
     op.drop_index(
         "uq_deliveries_message_recipient",
         table_name="deliveries",
