@@ -9,8 +9,7 @@ environment (ruff's banned-api rule).
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
-from enum import StrEnum
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, Self
 from urllib.parse import urlsplit
@@ -19,21 +18,13 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 
-from digest import addresses, given, provisioned
+from digest import addresses, given, limits, provisioned
 from digest.errors import BadAddressError, SettingMistake, SettingsError
-from digest.models import Slot, SourceSpec
+from digest.models import RelaySpec, Slot, SourceSpec, Tls
 from digest.tokens import Keyring
 
 ENV_FILE = Path(".env")
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
-
-
-class Tls(StrEnum):
-    """How the connection to the relay is protected: not at all, by STARTTLS (port 587), from the start (port 465)."""
-
-    NONE = "none"
-    STARTTLS = "starttls"
-    IMPLICIT = "implicit"
 
 
 class Settings(BaseModel):
@@ -54,6 +45,7 @@ class Settings(BaseModel):
     editor: str = Field("", max_length=60)
     privacy_officer: str = Field(min_length=1, max_length=100, examples=["홍길동 privacy@example.kr"])
     operator_email: str = Field("", examples=["operator@example.kr"])
+    seed_addresses: tuple[str, ...] = Field((), examples=["gaon@naver.com,gaon@gmail.com"])
     time_zone: str = Field("Asia/Seoul", examples=["Asia/Seoul"])
     language: Literal["ko", "en"] = "ko"
 
@@ -72,6 +64,9 @@ class Settings(BaseModel):
     smtp_connections: int = Field(4, ge=1, le=50)
     smtp_messages_per_connection: int = Field(500, ge=1, le=100_000)
     smtp_timeout_seconds: int = Field(60, ge=1, le=600)
+    relays: tuple[RelaySpec, ...] = ()
+    pace: tuple[limits.Limit, ...] = ()
+    warm_up: limits.WarmUp | None = None
 
     dkim_selector: str = Field("", pattern=r"^([a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9-]+)*)?$", examples=["mail2026"])
     dkim_domain: str = Field("", examples=["example.kr"])
@@ -91,9 +86,15 @@ class Settings(BaseModel):
 
     # Collecting
     fetch_interval_seconds: int = Field(600, ge=5, le=86_400)
+    fetch_interval_shortest_seconds: int = Field(300, ge=5, le=86_400)
+    fetch_interval_longest_seconds: int = Field(86_400, ge=5, le=86_400)
+    fetch_pause_seconds: float = Field(1.0, ge=0, le=60)
     fetch_timeout_seconds: int = Field(30, ge=1, le=300)
     fetch_max_bytes: int = Field(5_000_000, ge=10_000, le=100_000_000)
     private_hosts: tuple[str, ...] = ()
+
+    # Watching
+    metrics_token: SecretStr = SecretStr("")
 
     # Logs
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -113,6 +114,11 @@ class Settings(BaseModel):
     def reply_to(self) -> addresses.Address:
         """Where answers of readers go; the sender's address if no other is set."""
         return addresses.parse(self.reply_address or self.sender_address)
+
+    @property
+    def seeds(self) -> tuple[addresses.Address, ...]:
+        """The operator's own mailboxes that a copy of each edition goes to first; each once."""
+        return tuple({seed.key: seed for seed in map(addresses.parse, self.seed_addresses)}.values())
 
     @property
     def from_name(self) -> str:
@@ -162,6 +168,23 @@ class Settings(BaseModel):
                 raise ValueError(error.why.rstrip(".")) from error
         return value
 
+    @field_validator("seed_addresses")
+    @classmethod
+    def _mail_addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for each in value:
+            try:
+                addresses.parse(each)
+            except BadAddressError as error:
+                raise ValueError(f"{each}: {error.why.rstrip('.')}") from error
+        return value
+
+    @field_validator("metrics_token")
+    @classmethod
+    def _long_token(cls, value: SecretStr) -> SecretStr:
+        if 0 < len(value.get_secret_value()) < 16:
+            raise ValueError("it is shorter than 16 characters, so it could be guessed")
+        return value
+
     @field_validator("newspaper_site", "base_url")
     @classmethod
     def _web_address(cls, value: str) -> str:
@@ -184,7 +207,7 @@ class Settings(BaseModel):
             raise ValueError(f"{value!r} is neither yes nor no")
         return value == "yes" if isinstance(value, str) else value
 
-    @field_validator("private_hosts", mode="before")
+    @field_validator("private_hosts", "seed_addresses", mode="before")
     @classmethod
     def _list(cls, value: object) -> object:
         return tuple(value.replace(",", " ").split()) if isinstance(value, str) else value
@@ -239,9 +262,26 @@ class Settings(BaseModel):
             zone = ZoneInfo("Asia/Seoul")  # the zone's own check reports the mistake
         return provisioned.slots(value.text, zone)
 
+    @field_validator("relays", mode="before")
+    @classmethod
+    def _relays(cls, value: object) -> object:
+        return tuple(map(_with_password, provisioned.relays(value))) if isinstance(value, str) else value
+
+    @field_validator("pace", mode="before")
+    @classmethod
+    def _pace(cls, value: object) -> object:
+        return limits.pace(value) if isinstance(value, str) else value
+
+    @field_validator("warm_up", mode="before")
+    @classmethod
+    def _warm_up(cls, value: object) -> object:
+        return (limits.warm_up(value) if value.strip() else None) if isinstance(value, str) else value
+
     @model_validator(mode="after")
     def _together(self) -> Self:
         if not self.has_relay:
+            if self.relays:
+                raise ValueError("RELAYS: there is no first relay that these could help. Write SMTP_HOST=…")
             return self
         if self.sample:
             raise ValueError(
@@ -259,6 +299,17 @@ class _Lines:
 
     text: str
     context: str
+
+
+def _with_password(spec: RelaySpec) -> RelaySpec:
+    """Read the password of a further relay from its file."""
+    if not spec.password_file:
+        return spec
+    try:
+        return replace(spec, password=given.read_secret(Path(spec.password_file)))
+    except (OSError, UnicodeDecodeError) as error:
+        why = f"relay {spec.name}: password_file={spec.password_file} cannot be read ({error})"
+        raise provisioned.LineError(f"{why}; name a file this user may read") from error
 
 
 def _own_pages(values: Mapping[str, Any]) -> str:

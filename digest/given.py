@@ -21,6 +21,7 @@ _MAY_COME_FROM_FILE = (
     "SMTP_USER",
     "SMTP_PASSWORD",
     "DKIM_PRIVATE_KEY",
+    "METRICS_TOKEN",
 )
 
 
@@ -48,6 +49,11 @@ def read_env_file(env_file: Path) -> dict[str, str]:
         raise SettingsError(
             [SettingMistake(str(env_file), f"it cannot be read ({error.strerror})", instead)]
         ) from error
+
+
+def read_secret(path: Path) -> str:
+    """Return what a file of a secret holds, without blanks around it. Raises `OSError` or `UnicodeDecodeError`."""
+    return path.read_text(encoding="utf-8").strip()
 
 
 def _is_file_name(key: str) -> bool:
@@ -88,7 +94,7 @@ def _with_secrets_from_files(given: Mapping[str, str]) -> tuple[dict[str, str], 
             mistakes.append(SettingMistake(key, f"{name} is set as well", "Keep one of the two."))
             continue
         try:
-            values[name] = Path(path).read_text(encoding="utf-8").strip()
+            values[name] = read_secret(Path(path))
         except (OSError, UnicodeDecodeError) as error:
             mistakes.append(SettingMistake(key, f"{path} cannot be read ({error})", "Name a file this user may read."))
     return values, mistakes

@@ -41,7 +41,11 @@ class SourceState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SourceSpec:
-    """A source as an operator names it, in `SOURCES` or by command. `section` is given to articles without one."""
+    """A source as an operator names it, in `SOURCES` or by command. `section` is given to articles without one.
+
+    `options` are those of its type, as names and values (`pattern` of a list page). `permission` is the operator's
+    answer, in words, to whether the articles may be mailed; empty: none was given.
+    """
 
     name: str
     type: str
@@ -50,11 +54,22 @@ class SourceSpec:
     rights: Rights = Rights.EXCERPT
     section: str = ""
     picture_hosts: tuple[str, ...] = ()
+    options: tuple[tuple[str, str], ...] = ()
+    permission: str = ""
+
+    @property
+    def reads_pages(self) -> bool:
+        """Whether its articles' own pages are read; the option `read=no` says that they are not."""
+        return dict(self.options).get("read") != "no"
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A stored source: what was asked for, and how fetching it has gone."""
+    """A stored source: what was asked for, and how fetching it has gone.
+
+    `interval_seconds` was learned from how often it brings something (None: nothing yet), `memory` is of its last
+    document (`collect.memory`), `given_up_at` says that it was paused by itself, after failing since `failing_since`.
+    """
 
     id: int
     spec: SourceSpec
@@ -67,6 +82,11 @@ class Source:
     next_fetch_at: datetime | None = None
     failures: int = 0
     problem: str = ""
+    rights_answered_at: datetime | None = None
+    interval_seconds: float | None = None
+    memory: bytes | None = field(default=None, repr=False)
+    failing_since: datetime | None = None
+    given_up_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +133,59 @@ class FoundArticle:
     doubts: tuple[str, ...] = ()
 
 
+class PageState(StrEnum):
+    """`unread` was never looked at; `thin` holds no body worth the name; `closed` may not be read (robots.txt)."""
+
+    UNREAD = "unread"
+    READ = "read"
+    THIN = "thin"
+    CLOSED = "closed"
+    FAILED = "failed"
+    GONE = "gone"
+
+
+class WithdrawnBy(StrEnum):
+    """Who took an article back. What its page took back, its page can bring again; a person's word stands."""
+
+    PAGE = "page"
+    PERSON = "person"
+
+
+class CorrectionKind(StrEnum):
+    """What became of an article after it was mailed (지난 호 기사 수정·삭제 알림)."""
+
+    CHANGED = "changed"
+    WITHDRAWN = "withdrawn"
+
+
+@dataclass(frozen=True, slots=True)
+class PageText:
+    """What an article's own page says; fields are empty where it does not.
+
+    `body` are plain paragraphs, section heads such as "◇ …" among them; `excerpt` is its beginning, as in
+    `ArticleText`. `link` is the address the page asks to be cited by (고유링크), else its canonical one. `found_by`
+    tells for each field the way it was found ("selector", "json-ld", "meta", "cms:NAME", "trafilatura", "text").
+    `is_thin`: there is no body worth the name. `is_withdrawn`: the page says that the article was deleted.
+    """
+
+    title: str = ""
+    subheads: tuple[str, ...] = ()
+    section: str = ""
+    byline: str = ""
+    byline_address: str = ""
+    registered_at: datetime | None = None
+    modified_at: datetime | None = None
+    body: tuple[str, ...] = ()
+    excerpt: str = ""
+    picture: Picture | None = None
+    link: str = ""
+    most_read: "tuple[MostRead, ...]" = ()
+    found_by: dict[str, str] = field(default_factory=dict)
+    doubts: tuple[str, ...] = ()
+    is_thin: bool = False
+    is_withdrawn: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Article:
     """A stored article in one of its revisions (usually the latest)."""
@@ -126,6 +199,73 @@ class Article:
     first_seen_at: datetime
     eligible: bool
     withdrawn_at: datetime | None = None
+    withdrawn_by: WithdrawnBy | None = None
+    contested_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a text names that another report of the same thing must not contradict, each with its kind ("city 가온").
+
+    `lead` holds those of `title` too, and `whole` those of both.
+    """
+
+    title: frozenset[str]
+    lead: frozenset[str]
+    whole: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """What is kept of an article to find near-duplicates of it (`collect.near` makes and compares them).
+
+    `title` and `lead` (the beginning) are letters and digits only; `minhash` is empty where there is no text,
+    `shingles` is how many different 3-grams it has. `bands` are keys of 64 bits: texts that are alike share one.
+    """
+
+    title: str
+    lead: str
+    minhash: bytes
+    shingles: int
+    facts: Facts
+    bands: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Likeness:
+    """How alike two articles are (0 to 1), whether they count as one story, and why in words."""
+
+    score: float
+    is_same: bool
+    reason: str
+
+
+class JoinedBy(StrEnum):
+    """Who put an article into its story; a person's word stands over the machine's."""
+
+    MACHINE = "machine"
+    PERSON = "person"
+
+
+@dataclass(frozen=True, slots=True)
+class StoryMember:
+    """An article in its story, whose id is that of its first article. `score` None: the first, or a person's word."""
+
+    article_id: int
+    story_id: int
+    score: float | None
+    reason: str
+    joined_by: JoinedBy
+    joined_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """Articles that tell the same: the ids of all, first the one that founded it, and of how many sources they are."""
+
+    id: int
+    article_ids: tuple[int, ...]
+    sources: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,18 +333,23 @@ class Edition:
     state: EditionState
     reason: str = ""
     most_read: tuple[MostRead, ...] = ()
+    corrections: "tuple[Correction, ...]" = ()
     chosen_at: datetime | None = None
+    looked_at: datetime | None = None
     released_at: datetime | None = None
     done_at: datetime | None = None
 
 
 class Role(StrEnum):
-    """How an edition shows an article; `left_out` ones belong to it but are only counted in it."""
+    """How an edition shows an article. `left_out` ones belong to it but are only counted in it; `repeated` ones tell
+    the same story as another that this slot shows or has shown, and are not even counted.
+    """
 
     LEAD = "lead"
     ARTICLE = "article"
     HEADLINE = "headline"
     LEFT_OUT = "left_out"
+    REPEATED = "repeated"
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +361,31 @@ class Placement:
     role: Role
     section: str
     position: int
+    same_sources: int = 0  # so many other sources bring the same story (같은 소식 n건)
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """What an edition tells of an article that earlier editions of its slot brought in another state.
+
+    `title` and `link` are the article's own now; `shown_at` is the planned time of the latest edition that brought it.
+    """
+
+    id: int
+    article_id: int
+    kind: CorrectionKind
+    title: str
+    link: str
+    shown_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A correction, and the messages (with their editions) whose readers it concerns."""
+
+    correction_id: int
+    message_ids: tuple[int, ...]
+    edition_ids: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,22 +437,65 @@ class Variant:
     """What readers must share to be sent the same message.
 
     `sections` empty means all of the edition's. `had` are the ids of other slots' editions these readers were sent
-    and whose articles this edition leaves out (`except=`), ascending.
+    and whose articles this edition leaves out (`except=`), `told` those of the corrections that concern what these
+    readers were sent earlier; both ascending.
     """
 
     language: str
     format: Format
     sections: tuple[str, ...] = ()
     had: tuple[int, ...] = ()
+    told: tuple[int, ...] = ()
 
     @property
     def key(self) -> str:
         """The text by which the ledger joins readers and messages, unique within an edition."""
-        had = ",".join(str(edition_id) for edition_id in self.had)
+        had = ",".join([*map(str, self.had), *(f"c{correction_id}" for correction_id in self.told)])
         return f"{self.language}|{self.format}|{','.join(self.sections)}|{had}"
+
+    @classmethod
+    def of_key(cls, key: str) -> "Variant":
+        """Return the variant that has this key."""
+        language, kind, rest = key.split("|", 2)
+        sections, _, past = rest.rpartition("|")
+        ids = past.split(",") if past else []
+        return cls(
+            language,
+            Format(kind),
+            tuple(sections.split(",")) if sections else (),
+            had=tuple(int(one) for one in ids if not one.startswith("c")),
+            told=tuple(int(one[1:]) for one in ids if one.startswith("c")),
+        )
 
 
 # ── messages and deliveries ──────────────────────────────────────────────────────────────────────────────────────
+
+
+class Tls(StrEnum):
+    """How the connection to a relay is protected: not at all, by STARTTLS (port 587), from the start (port 465)."""
+
+    NONE = "none"
+    STARTTLS = "starttls"
+    IMPLICIT = "implicit"
+
+
+MAIN_RELAY = "main"  # the one of the SMTP_ settings
+
+
+@dataclass(frozen=True, slots=True)
+class RelaySpec:
+    """A further relay, from one line of `RELAYS`, its password read from `password_file`. `user` empty: no login."""
+
+    name: str
+    host: str
+    port: int
+    tls: Tls = Tls.STARTTLS
+    verify: bool = True
+    user: str = field(default="", repr=False)
+    password: str = field(default="", repr=False)
+    password_file: str = ""
+    connections: int = 2
+    messages: int = 500
 
 
 class Lane(StrEnum):
@@ -315,7 +528,10 @@ class Mail:
 
 @dataclass(frozen=True, slots=True)
 class NewMessage:
-    """A message to be stored. `key` is its idempotency key: the same key is stored once."""
+    """A message to be stored. `key` is its idempotency key: the same key is stored once.
+
+    `keeps_copy`: each of its mails is kept as it went over the wire (`database.kept_mails`).
+    """
 
     key: str
     kind: MessageKind
@@ -323,6 +539,7 @@ class NewMessage:
     language: str
     mail: Mail
     edition_id: int | None = None
+    keeps_copy: bool = False
 
 
 class DeliveryState(StrEnum):
@@ -353,7 +570,8 @@ class DropReason(StrEnum):
 class Delivery:
     """One message to one recipient, as claimed by a worker.
 
-    `attempt` counts tries that were begun, this one not included. `deadline_at` None: no deadline.
+    `attempt` counts tries that were begun, this one not included. `deadline_at` None: no deadline. `provider` is who
+    keeps the recipient's mailbox, empty for all the others.
     """
 
     id: int
@@ -365,6 +583,7 @@ class Delivery:
     attempt: int
     created_at: datetime
     deadline_at: datetime | None
+    provider: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -378,9 +597,10 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of one attempt. `charged` False: it was the relay's fault and costs the delivery no try.
+    """What came of one attempt. `charged` False: it was not the recipient's fault and costs the delivery no try.
 
-    `relay_problem` is set where a person should hear of it, in the relay's own words.
+    At most one of `relay_problem` and `mail_problem` is set, in the relay's own words: whose fault it was, where a
+    person should hear of it if it happens again and again.
     """
 
     state: DeliveryState
@@ -388,6 +608,7 @@ class Outcome:
     detail: str = ""
     charged: bool = True
     relay_problem: str = ""
+    mail_problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)

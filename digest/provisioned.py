@@ -1,10 +1,14 @@
-"""Read the lines of `SOURCES` and `EDITIONS`.
+"""Read the lines of `SOURCES`, `EDITIONS` and `RELAYS`.
 
 One line each, its parts between `|`, options as `key=value`; empty lines and lines that begin with `#` are skipped:
 
     SOURCES:   name | type | address | rights=excerpt purpose=articles section=시정 pictures=img.example.kr
+               permission='own paper' and those of its type: links='a.title' pattern=/news/view.php?idx=* pages=3
+               for its articles' own pages: read=no, or where things stand there: page.body=#news_body page.title=h1
     EDITIONS:  name | title | crontab | sections=시정,의회,* cutoff=10m deadline=3h minimum=3 …
+    RELAYS:    name | host:port | tls=starttls user=news password_file=/etc/digest/backup.password connections=2
 
+A value with blanks or a `|` in it stands between quotes, single ones within a setting that has double ones around it.
 A wrong line raises `LineError` that quotes the line's name and says what to write instead. Pure.
 """
 
@@ -16,8 +20,11 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from digest import schedule
-from digest.models import ALL_SECTIONS, Purpose, Rights, Slot, SourceSpec
+from digest.models import ALL_SECTIONS, MAIN_RELAY, Purpose, RelaySpec, Rights, Slot, SourceSpec, Tls
 
+_QUOTED = r"""(?<==)"[^"]*"|(?<==)'[^']*'"""
+_PART = re.compile(rf"(?:^|(?<=\|))((?:{_QUOTED}|[^|])*)")
+_WORD = re.compile(rf"(?:{_QUOTED}|\S)+")
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _DURATION = re.compile(r"(\d{1,5})([smhd])")
@@ -48,6 +55,13 @@ def slots(text: str, zone: ZoneInfo) -> tuple[Slot, ...]:
     return found
 
 
+def relays(text: str) -> tuple[RelaySpec, ...]:
+    """Read `RELAYS`. Names are unique, and none is the one of the first relay. Passwords are left for the caller."""
+    specs = tuple(map(_relay, _lines(text)))
+    _unique([spec.name for spec in specs], "relay")
+    return specs
+
+
 def duration(text: str) -> timedelta:
     """Read `90s`, `10m`, `3h` or `2d`. Raises `ValueError` with a sentence."""
     match = _DURATION.fullmatch(text)
@@ -58,7 +72,7 @@ def duration(text: str) -> timedelta:
 
 def _lines(text: str) -> list[list[str]]:
     lines = (line.strip() for line in text.splitlines())
-    return [[part.strip() for part in line.split("|")] for line in lines if line and not line.startswith("#")]
+    return [[part.strip() for part in _PART.findall(line)] for line in lines if line and not line.startswith("#")]
 
 
 def _source(parts: list[str], own_pages: str) -> SourceSpec:
@@ -69,8 +83,20 @@ def _source(parts: list[str], own_pages: str) -> SourceSpec:
     split = urlsplit(url)
     if split.scheme not in ("http", "https") or not split.hostname:
         raise LineError(f"source {name}: {url!r} is no address; write one that begins with https:// or http://")
-    options = _options(parts[3] if len(parts) == 4 else "", f"source {name}", _SOURCE_OPTIONS)
-    return SourceSpec(name=name, type=parts[1], url=url, **options)  # type: ignore[arg-type]  # checked by the table
+    given = _options(parts[3] if len(parts) == 4 else "", f"source {name}", _SOURCE_OPTIONS)
+    of_type = (*_TYPE_OPTIONS.get(parts[1], ()), *_PAGE_OPTIONS)
+    for key in given:
+        if key in _ALL_TYPE_OPTIONS and key not in of_type:
+            types = " and ".join(type_ for type_, keys in _TYPE_OPTIONS.items() if key in keys)
+            raise LineError(f"source {name}: {key}= is no option of type {parts[1]}; it belongs to {types}")
+    options = tuple(sorted((key, str(given.pop(key))) for key in of_type if key in given))
+    spec = SourceSpec(name=name, type=parts[1], url=url, options=options, **given)  # type: ignore[arg-type]  # checked by the table
+    if spec.rights is Rights.FULL_TEXT_MAIL and not spec.permission:
+        raise LineError(
+            f"source {name}: rights=full_text_mail needs the right to mail whole articles (저작권법 제46조); "
+            "write whose it is, permission='own paper', or rights=excerpt"
+        )
+    return spec
 
 
 def _slot(parts: list[str], zone: ZoneInfo) -> Slot:
@@ -83,6 +109,30 @@ def _slot(parts: list[str], zone: ZoneInfo) -> Slot:
         raise LineError(f"slot {name}: {error}; for example 0 7 * * mon-fri") from error
     options = _options(parts[3] if len(parts) == 4 else "", f"slot {name}", _SLOT_OPTIONS)
     return Slot(name=name, title=parts[1], crontab=parts[2], **options)  # type: ignore[arg-type]  # checked by the table
+
+
+def _relay(parts: list[str]) -> RelaySpec:
+    name = _name(parts, "relay", "NAME | HOST:PORT")
+    if name == MAIN_RELAY:
+        raise LineError(f"relay {name}: so the relay of SMTP_HOST is called; give this one another name")
+    if len(parts) not in (2, 3):
+        raise LineError(f"relay {name}: write NAME | HOST:PORT, and options behind another |")
+    host, port = _host_and_port(parts[1], name)
+    options = _options(parts[2] if len(parts) == 3 else "", f"relay {name}", _RELAY_OPTIONS)
+    if bool(options.get("user")) != bool(options.get("password_file")):
+        raise LineError(f"relay {name}: a login needs both; write user= and password_file=, or neither")
+    return RelaySpec(name=name, host=host, port=port, **options)  # type: ignore[arg-type]  # checked by the table
+
+
+def _host_and_port(text: str, name: str) -> tuple[str, int]:
+    try:
+        split = urlsplit(f"//{text}")
+        host, port = split.hostname, split.port
+    except ValueError:
+        host, port = None, None
+    if not host or not port or split.netloc != text or "@" in text:
+        raise LineError(f"relay {name}: {text!r} is no host and port; write for example smtp.example.kr:587")
+    return host, port
 
 
 def _name(parts: list[str], what: str, pattern: str) -> str:
@@ -101,10 +151,13 @@ def _unique(names: list[str], what: str) -> None:
 
 def _options(text: str, line: str, table: dict[str, tuple[str, Callable[[str], object]]]) -> dict[str, object]:
     options: dict[str, object] = {}
-    for word in text.split():
+    for word in _WORD.findall(text):
         key, equals, value = word.partition("=")
         if not equals or key not in table:
-            raise LineError(f"{line}: {word!r} is no option; known are {', '.join(f'{known}=' for known in table)}")
+            # Not the whole word: it may be a password that was put into the line.
+            raise LineError(f"{line}: {key!r} is no option; known are {', '.join(f'{known}=' for known in table)}")
+        if value[:1] in ("'", '"'):
+            value = value.removeprefix(value[0]).removesuffix(value[0])
         field, read = table[key]
         try:
             options[field] = read(value)
@@ -127,6 +180,20 @@ def _yes(text: str) -> bool:
     return text == "yes"
 
 
+def _not_empty(text: str) -> str:
+    if not text:
+        raise ValueError("write something behind the =, or leave it out")
+    return text
+
+
+def _regular_expression(text: str) -> str:
+    try:
+        re.compile(_not_empty(text))
+    except (re.error, OverflowError, RecursionError) as error:
+        raise ValueError(f"it is no regular expression ({error})") from error
+    return text
+
+
 def _number(low: int, high: int) -> Callable[[str], int]:
     def read(text: str) -> int:
         if not text.isdecimal() or not low <= int(text) <= high:
@@ -146,12 +213,37 @@ def _one_of(kind: type[StrEnum]) -> Callable[[str], StrEnum]:
     return read
 
 
+def _yes_or_no(text: str) -> str:
+    return "yes" if _yes(text) else "no"
+
+
+PAGE_FIELDS = (
+    "title", "subheads", "section", "byline", "registered", "modified", "body", "drop", "picture", "caption", "link",
+    "most_read",
+)  # fmt: skip
+"""What of an article's page a CSS selector may name, as the option `page.NAME`. They are checked where pages are read."""
+
+_PAGE_OPTIONS = ("read", *(f"page.{name}" for name in PAGE_FIELDS))
 _SOURCE_OPTIONS: dict[str, tuple[str, Callable[[str], object]]] = {
     "rights": ("rights", _one_of(Rights)),
     "purpose": ("purpose", _one_of(Purpose)),
     "section": ("section", lambda text: text.replace("_", " ")),
     "pictures": ("picture_hosts", _words),
+    "permission": ("permission", _not_empty),
+    "links": ("links", _not_empty),
+    "pattern": ("pattern", _not_empty),
+    "regex": ("regex", _regular_expression),
+    "date": ("date", _not_empty),
+    "headings": ("headings", _not_empty),
+    "pages": ("pages", _number(1, 20)),
+    "read": ("read", _yes_or_no),
+    **{f"page.{name}": (f"page.{name}", _not_empty) for name in PAGE_FIELDS},
 }
+_TYPE_OPTIONS: dict[str, tuple[str, ...]] = {
+    "listpage": ("links", "pattern", "regex", "date", "headings", "pages"),
+    "sitemap": ("pattern", "regex", "pages"),
+}
+_ALL_TYPE_OPTIONS = {key for keys in _TYPE_OPTIONS.values() for key in keys}
 _SLOT_OPTIONS: dict[str, tuple[str, Callable[[str], object]]] = {
     "sections": ("sections", _sections),
     "cutoff": ("cutoff", duration),
@@ -162,4 +254,12 @@ _SLOT_OPTIONS: dict[str, tuple[str, Callable[[str], object]]] = {
     "most_read": ("most_read", _number(0, 5)),
     "except": ("except_slots", _words),
     "at_start": ("at_start", _yes),
+}
+_RELAY_OPTIONS: dict[str, tuple[str, Callable[[str], object]]] = {
+    "tls": ("tls", _one_of(Tls)),
+    "verify": ("verify", _yes),
+    "user": ("user", _not_empty),
+    "password_file": ("password_file", _not_empty),
+    "connections": ("connections", _number(1, 50)),
+    "messages": ("messages", _number(1, 100_000)),
 }

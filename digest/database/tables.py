@@ -1,7 +1,7 @@
 """The tables as they stand today. How they came to be is in `migrations/`; a test proves that both agree.
 
 Times are UTC, states are the enums of `digest.models` stored as their text. Conditions that must never be broken are
-unique keys here, not checks in code: one edition per slot and planned time, an article once per slot, a recipient once
+unique keys here, not checks in code: one edition per slot and planned time, an article once per slot, a reader once
 per edition, a message once per idempotency key. No id is given twice, not even when its row is gone: links in mails and
 Message-IDs are made of them (`sqlite_autoincrement`; PostgreSQL's sequences never go back).
 """
@@ -13,17 +13,21 @@ from typing import Any
 import sqlalchemy as sa
 
 from digest.models import (
+    CorrectionKind,
     DeliveryState,
     DropReason,
     EditionState,
     Format,
+    JoinedBy,
     Lane,
     MessageKind,
+    PageState,
     Purpose,
     Rights,
     Role,
     SourceState,
     SubscriberState,
+    WithdrawnBy,
 )
 
 metadata = sa.MetaData(
@@ -90,6 +94,9 @@ sources = sa.Table(
     sa.Column("rights", _choice(Rights), nullable=False),
     sa.Column("section", sa.String(60), nullable=False, server_default=""),
     sa.Column("picture_hosts", sa.JSON, nullable=False),
+    sa.Column("options", sa.JSON, nullable=False, server_default="{}"),  # of its type; name -> value
+    sa.Column("rights_answer", sa.Text, nullable=False, server_default=""),  # who allowed it, as the operator said
+    _time("rights_answered_at"),  # set without a `rights_answer`: asked, and the answer was no
     sa.Column("state", _choice(SourceState), nullable=False),
     sa.Column("provisioned", sa.Boolean, nullable=False),
     sa.Column("etag", sa.Text),
@@ -99,9 +106,23 @@ sources = sa.Table(
     _time("next_fetch_at"),
     sa.Column("failures", sa.Integer, nullable=False, server_default="0"),  # in a row
     sa.Column("problem", sa.Text, nullable=False, server_default=""),
+    sa.Column("host", sa.String(255), nullable=False, server_default="", index=True),  # of `url`: one worker at a time
+    sa.Column("interval_seconds", sa.Float),  # learned from how often it brings something; NULL: the setting's
+    sa.Column("memory", sa.LargeBinary),  # of its last document, see `collect.memory`
+    _time("failing_since"),  # the first of the failures in a row
+    _time("given_up_at"),  # paused by itself after failing for long; NULL: not, or paused by a person
     sa.Column("lease_owner", sa.String(64)),
     _time("lease_until"),
     sqlite_autoincrement=True,
+)
+
+robots = sa.Table(
+    "robots",
+    metadata,
+    sa.Column("site", sa.String(300), primary_key=True),  # scheme, host and port
+    sa.Column("body", sa.Text, nullable=False),
+    _time("read_at"),  # NULL: it never could be had
+    _time("next_at", nullable=False),
 )
 
 articles = sa.Table(
@@ -111,6 +132,7 @@ articles = sa.Table(
     sa.Column("source_id", sa.ForeignKey("sources.id"), nullable=False),
     sa.Column("guid_key", sa.String(64)),  # SHA-256 of the guid; unique within the source
     sa.Column("link_key", sa.String(64)),  # SHA-256 of the canonical link; unique over all sources; NULL if shared
+    sa.Column("cited_key", sa.String(64), index=True),  # SHA-256 of the link its page asks to be cited by, if another
     sa.Column("title_key", sa.String(64), nullable=False),  # SHA-256 of title and registered time
     sa.Column("revision", sa.Integer, nullable=False),  # the latest one
     sa.Column("section", sa.String(60), nullable=False, server_default=""),
@@ -118,7 +140,11 @@ articles = sa.Table(
     _time("first_seen_at", nullable=False, index=True),
     _time("last_seen_at", nullable=False),
     sa.Column("eligible", sa.Boolean, nullable=False),
+    sa.Column("listed", sa.JSON, nullable=False),  # its text as its source lists it, title and link included
+    sa.Column("listed_digest", sa.String(64), nullable=False),  # of `listed`; the same again: nothing has changed
     _time("withdrawn_at"),
+    sa.Column("withdrawn_by", _choice(WithdrawnBy)),
+    _time("contested_at"),  # 정정보도 청구 등: shown wherever the article appears (언론중재법 제17조의2)
     sa.UniqueConstraint("source_id", "guid_key"),
     sa.UniqueConstraint("link_key"),
     sa.Index("ix_articles_title_key", "source_id", "title_key"),
@@ -135,6 +161,27 @@ revisions = sa.Table(
     sa.Column("title", sa.Text, nullable=False),
     sa.Column("link", sa.Text, nullable=False),
     sa.Column("text", sa.JSON, nullable=False),  # the other fields of ArticleText
+    sa.Column("substantial", sa.Text, nullable=False, server_default=""),  # what changed for a reader; empty: nothing
+)
+
+pages = sa.Table(
+    "pages",
+    metadata,
+    sa.Column("article_id", sa.ForeignKey("articles.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("state", _choice(PageState), nullable=False),
+    sa.Column("text", sa.JSON),  # the fields of PageText; NULL until it was read
+    sa.Column("first_title", sa.Text, nullable=False, server_default=""),  # the page's headline when it was first read
+    sa.Column("found_by", sa.JSON, nullable=False),  # field -> the way it was found
+    sa.Column("problem", sa.Text, nullable=False, server_default=""),
+    sa.Column("etag", sa.Text),
+    sa.Column("last_modified", sa.Text),
+    sa.Column("body_digest", sa.String(64)),  # of the bytes last read; the same again: nothing to read
+    sa.Column("failures", sa.Integer, nullable=False, server_default="0"),  # in a row
+    _time("looked_at"),
+    _time("next_look_at", index=True),  # NULL: not looked at any more
+    _time("look_until", nullable=False),
+    sa.Column("lease_owner", sa.String(64)),
+    _time("lease_until"),
 )
 
 most_read = sa.Table(
@@ -154,6 +201,49 @@ picture_hosts = sa.Table(
     sa.Column("host", sa.String(255), primary_key=True),
     sa.Column("answers_https", sa.Boolean, nullable=False),
     _time("checked_at", nullable=False),
+)
+
+# ── one story once ───────────────────────────────────────────────────────────────────────────────────────────────
+
+signatures = sa.Table(
+    "signatures",
+    metadata,
+    sa.Column("article_id", sa.ForeignKey("articles.id"), primary_key=True),
+    sa.Column("revision", sa.Integer, nullable=False),  # the one it was made of
+    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("lead", sa.Text, nullable=False),
+    sa.Column("minhash", sa.LargeBinary, nullable=False),
+    sa.Column("shingles", sa.Integer, nullable=False),
+    sa.Column("facts", sa.JSON, nullable=False),
+    _time("made_at", nullable=False),
+    sa.Index("ix_signatures_made_at", "made_at"),
+)
+
+signature_bands = sa.Table(
+    "signature_bands",
+    metadata,
+    sa.Column("band", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("article_id", sa.ForeignKey("articles.id"), primary_key=True),
+    sa.Index("ix_signature_bands_article_id", "article_id"),
+)
+
+story_members = sa.Table(
+    "story_members",
+    metadata,
+    sa.Column("article_id", sa.ForeignKey("articles.id"), primary_key=True),
+    sa.Column("story_id", sa.ForeignKey("articles.id"), nullable=False, index=True),  # its first article
+    sa.Column("score", sa.Float),  # against the first one; NULL: it is the first, or a person joined it
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("joined_by", _choice(JoinedBy), nullable=False),
+    _time("joined_at", nullable=False),
+)
+
+story_separations = sa.Table(
+    "story_separations",  # a person's word that two articles are two stories; the smaller id first
+    metadata,
+    sa.Column("article_id", sa.ForeignKey("articles.id"), primary_key=True),
+    sa.Column("other_id", sa.ForeignKey("articles.id"), primary_key=True),
+    sa.Index("ix_story_separations_other_id", "other_id"),
 )
 
 # ── edit ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -181,6 +271,8 @@ editions = sa.Table(
     sa.Column("most_read", sa.JSON, nullable=False),
     sa.Column("eligible", sa.Integer),  # readers counted when the deliveries were made; NULL: not composed yet
     _time("chosen_at"),
+    _time("looked_at"),  # when its articles' pages were looked at once more, before it was composed
+    _time("stale_at"),  # something it shows was withdrawn: nothing more goes out until it is composed anew
     _time("released_at"),
     _time("done_at"),
     sa.UniqueConstraint("slot", "planned_at"),
@@ -198,6 +290,7 @@ edition_articles = sa.Table(
     sa.Column("role", _choice(Role), nullable=False),
     sa.Column("section", sa.String(60), nullable=False),
     sa.Column("position", sa.Integer, nullable=False),
+    sa.Column("same_sources", sa.Integer, nullable=False, server_default="0"),
     _time("given_back_at"),  # a cancelled edition's articles are free for the slot's next one
 )
 _partial_index(
@@ -206,6 +299,20 @@ _partial_index(
     edition_articles.c.article_id,
     unique=True,
     where=edition_articles.c.given_back_at.is_(None),
+)
+
+corrections = sa.Table(
+    "corrections",
+    metadata,
+    _id(),
+    sa.Column("article_id", sa.ForeignKey("articles.id"), nullable=False),
+    sa.Column("revision", sa.Integer, nullable=False),  # the one that is right
+    sa.Column("slot", sa.String(32), nullable=False),  # of the editions that brought a wrong one
+    sa.Column("kind", _choice(CorrectionKind), nullable=False),
+    _time("noticed_at", nullable=False),
+    sa.Column("edition_id", sa.ForeignKey("editions.id")),  # the one that tells of it; NULL: the slot's next
+    sa.UniqueConstraint("slot", "article_id", "revision", "kind"),
+    sqlite_autoincrement=True,
 )
 
 # ── readers ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -247,11 +354,13 @@ messages = sa.Table(
     sa.Column("kind", _choice(MessageKind), nullable=False),
     sa.Column("edition_id", sa.ForeignKey("editions.id")),
     sa.Column("variant", sa.Text, nullable=False, server_default=""),
+    sa.Column("replaced_by", Serial),  # the message that is sent instead of it since something was withdrawn
     sa.Column("language", sa.String(8), nullable=False),
     sa.Column("subject", sa.Text, nullable=False),
     sa.Column("headers", sa.LargeBinary, nullable=False),
     sa.Column("text", sa.LargeBinary, nullable=False),
     sa.Column("html", sa.LargeBinary, nullable=False),
+    sa.Column("keeps_copy", sa.Boolean, nullable=False, server_default=sa.false()),  # see `kept_mails`
     _time("created_at", nullable=False),
     sa.Index("ix_messages_edition_id", "edition_id"),
     sqlite_autoincrement=True,
@@ -267,7 +376,7 @@ deliveries = sa.Table(
     sa.Column("edition_id", Serial),
     sa.Column("subscriber_id", Serial),
     sa.Column("recipient", sa.String(254), nullable=False),
-    sa.Column("recipient_key", sa.String(254), nullable=False),
+    sa.Column("recipient_key", sa.String(254)),  # NULL in an edition's, see below
     sa.Column("domain", sa.String(254), nullable=False),
     sa.Column("provider", sa.String(64), nullable=False, server_default=""),
     sa.Column("lane", _choice(Lane), nullable=False),
@@ -286,12 +395,18 @@ deliveries = sa.Table(
     sa.Column("reply_text", sa.Text),
     sqlite_autoincrement=True,
 )
+# "A recipient once per edition" is said by the reader's number: an address key belongs to one subscriber for ever. As a
+# text this index was the dearest thing about a fan-out; in the order of the readers each edition only grows its end.
+# It also finds what a reader was sent (leaving, erasing and explaining go through the editions, one look-up each), and
+# all deliveries of an edition, settled or not: who wants that says `is_of_edition` besides the edition. Without, SQLite
+# would take it for what waits, too, because it is the smaller index.
+is_of_edition = deliveries.c.edition_id > sa.literal_column("0")
 _partial_index(
-    "uq_deliveries_edition_recipient",
+    "uq_deliveries_edition_subscriber",
     deliveries.c.edition_id,
-    deliveries.c.recipient_key,
+    deliveries.c.subscriber_id,
     unique=True,
-    where=deliveries.c.edition_id.is_not(None),
+    where=is_of_edition,
 )
 _partial_index(
     "uq_deliveries_message_recipient",
@@ -305,12 +420,19 @@ _partial_index(
 is_waiting = deliveries.c.state.in_([sa.literal_column(f"'{state}'") for state in ("queued", "deferred")])
 is_attempting = deliveries.c.state == sa.literal_column("'attempting'")
 _d = deliveries.c
-# Claims walk it per edition and provider in the order of `due_at`: what is held, paced or not yet due is never in the way.
+# Claims walk it per edition and provider in the order of `due_at`: what is held, paced or early is never in the way.
 _partial_index("ix_deliveries_waiting", _d.edition_id, _d.lane, _d.provider, _d.due_at, _d.id, where=is_waiting)
 # By id and not by lease: PostgreSQL rewrites all index entries of a row when any indexed column changes.
 _partial_index("ix_deliveries_attempting", _d.edition_id, _d.id, where=is_attempting)
-# For leaving, which concerns only what waits; everything else finds a reader's deliveries by the address.
-_partial_index("ix_deliveries_subscriber_id", _d.subscriber_id, where=is_waiting)
+
+message_articles = sa.Table(  # what each message showed, and in which revision
+    "message_articles",
+    metadata,
+    sa.Column("message_id", sa.ForeignKey("messages.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("article_id", sa.ForeignKey("articles.id"), primary_key=True),
+    sa.Column("revision", sa.Integer, nullable=False),
+    sa.Index("ix_message_articles_article_id", "article_id"),
+)
 
 # ── pace ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -320,6 +442,7 @@ paces = sa.Table(
     sa.Column("scope", sa.String(80), primary_key=True),  # "provider:naver.com", "relay:main", "stream:bulk"
     sa.Column("per_minute", sa.Float),  # NULL: no limit
     sa.Column("at_once", sa.Integer),  # deliveries under a lease at a time, of all workers; NULL: no limit
+    sa.Column("in_flight", sa.Text),  # JSON: ids claimed while `at_once` or a stop limits them; they may be through
     sa.Column("tokens", sa.Float, nullable=False, server_default="0"),  # how many may be claimed at `filled_at`
     _time("filled_at"),
     _time("stopped_until"),  # after the provider asked for it; then one at a time, then more
@@ -349,7 +472,16 @@ attempts = sa.Table(
     sa.Column("reply_code", sa.Integer),
     sa.Column("reply_status", sa.String(16)),
     sa.Column("detail", sa.Text, nullable=False, server_default=""),
+    sa.Index("ix_attempts_ended_at", "ended_at"),
     sqlite_autoincrement=True,
+)
+
+kept_mails = sa.Table(
+    "kept_mails",
+    metadata,
+    sa.Column("delivery_id", sa.ForeignKey("deliveries.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    sa.Column("content", sa.LargeBinary, nullable=False),  # the mail of the last try, as the relay was given it
+    _time("kept_at", nullable=False, index=True),
 )
 
 # ── operators ────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from digest import config
+from digest import config, provisioned
 from digest.config import Settings
 from digest.errors import SettingsError
-from digest.models import Purpose, Rights
+from digest.models import Purpose, Rights, Tls
 from tests.support.settings import SECRET, make_settings
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "config.example.env"
@@ -201,3 +201,78 @@ def test_a_folder_of_templates_that_is_not_there_is_a_mistake(tmp_path: Path) ->
     """Readers would get the packed templates, and nobody would notice."""
     missing = str(tmp_path / "missing")
     assert "there is no folder" in mistakes({**GOOD, "TEMPLATES_DIR": missing})["TEMPLATES_DIR"]
+
+
+def _relays(lines: str) -> dict[str, str]:
+    return {**GOOD, "BASE_URL": "https://news.gaon.example", "SMTP_HOST": "smtp.gaon.example", "RELAYS": lines}
+
+
+def test_a_further_relay_is_read_with_its_password_from_a_file_and_never_prints_it(tmp_path: Path) -> None:
+    """One line, and the secret somewhere else."""
+    secret = tmp_path / "backup.password"
+    secret.write_text("hush-hush\n")
+    line = f"backup | smtp.example.kr:465 | tls=implicit user=news password_file={secret} verify=no connections=1"
+    settings = config.load(_relays(f"{line}\nlast | [::1]:25 | tls=none"), Path("/nonexistent/.env"))
+
+    backup, last = settings.relays
+    assert (backup.name, backup.host, backup.port, backup.tls) == ("backup", "smtp.example.kr", 465, Tls.IMPLICIT)
+    assert (backup.user, backup.password, backup.verify, backup.connections) == ("news", "hush-hush", False, 1)
+    assert (last.host, last.port, last.verify, last.connections) == ("::1", 25, True, 2)
+    assert "hush" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("line", "word"),
+    [
+        ("backup | smtp.example.kr", "smtp.example.kr:587"),
+        ("backup | user@smtp.example.kr:587", "smtp.example.kr:587"),
+        ("backup | smtp.example.kr:0", "smtp.example.kr:587"),
+        ("backup", "HOST:PORT"),
+        ("main | smtp.example.kr:587", "another name"),
+        ("backup | a.kr:25\nbackup | b.kr:25", "twice"),
+        ("backup | a.kr:25 | tls=ssl", "implicit"),
+        ("backup | a.kr:25 | user=news", "password_file="),
+        ("backup | a.kr:25 | user=news password_file=/nonexistent/secret", "/nonexistent/secret cannot be read"),
+        ("backup | a.kr:25 | connections=0", "from 1 to 50"),
+    ],
+)
+def test_a_wrong_line_of_relays_says_what_to_write(line: str, word: str) -> None:
+    """A backup that is wrong is noticed when it is needed, unless the start says so."""
+    assert word in mistakes(_relays(line))["RELAYS"]
+
+
+def test_a_password_in_a_line_of_relays_is_a_mistake_that_does_not_repeat_it() -> None:
+    """Mistakes are logged."""
+    told = mistakes(_relays("backup | a.kr:25 | user=news password=hush-hush"))["RELAYS"]
+    assert "password_file=" in told
+    assert "hush" not in told
+
+
+def test_further_relays_need_a_first_one() -> None:
+    """Without SMTP_HOST everything stays in the outbox."""
+    assert "SMTP_HOST" in mistakes({**GOOD, "RELAYS": "backup | a.kr:25"})["RELAYS"]
+
+
+def test_values_with_blanks_and_bars_stand_between_quotes() -> None:
+    """Selectors and permissions have both; an apostrophe within a word is none of these quotes."""
+    (spec,) = provisioned.sources(
+        "gaon | listpage | https://gaon.example/l | links='a | b' pattern=/v?i=* permission=\"reader's\"", own_pages=""
+    )
+    assert spec.options == (("links", "a | b"), ("pattern", "/v?i=*"))
+    assert spec.permission == "reader's"
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ("rights=full_text_mail", "permission="),
+        ("pages=3", "listpage and sitemap"),
+        ("regex=(", "no regular expression"),
+        ("permission=", "leave it out"),
+    ],
+)
+def test_options_that_a_source_cannot_have_are_told(options: str, why: str) -> None:
+    """At the start, not at the first fetch."""
+    type_ = "listpage" if options.startswith("regex") else "feed"
+    with pytest.raises(provisioned.LineError, match=why):
+        provisioned.sources(f"gaon | {type_} | https://gaon.example/ | {options}", own_pages="")

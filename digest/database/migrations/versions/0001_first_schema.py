@@ -31,7 +31,7 @@ def upgrade() -> None:
         sa.Column("edition_id", SERIAL, nullable=True),
         sa.Column("subscriber_id", SERIAL, nullable=True),
         sa.Column("recipient", sa.String(length=254), nullable=False),
-        sa.Column("recipient_key", sa.String(length=254), nullable=False),
+        sa.Column("recipient_key", sa.String(length=254), nullable=True),
         sa.Column("domain", sa.String(length=254), nullable=False),
         sa.Column("provider", sa.String(length=64), server_default="", nullable=False),
         sa.Column("lane", sa.String(16), nullable=False),
@@ -60,14 +60,6 @@ def upgrade() -> None:
         postgresql_where=sa.text("state = 'attempting'"),
     )
     op.create_index(
-        "ix_deliveries_subscriber_id",
-        "deliveries",
-        ["subscriber_id"],
-        unique=False,
-        sqlite_where=sa.text("state IN ('queued', 'deferred')"),
-        postgresql_where=sa.text("state IN ('queued', 'deferred')"),
-    )
-    op.create_index(
         "ix_deliveries_waiting",
         "deliveries",
         ["edition_id", "lane", "provider", "due_at", "id"],
@@ -76,12 +68,12 @@ def upgrade() -> None:
         postgresql_where=sa.text("state IN ('queued', 'deferred')"),
     )
     op.create_index(
-        "uq_deliveries_edition_recipient",
+        "uq_deliveries_edition_subscriber",
         "deliveries",
-        ["edition_id", "recipient_key"],
+        ["edition_id", "subscriber_id"],
         unique=True,
-        sqlite_where=sa.text("edition_id IS NOT NULL"),
-        postgresql_where=sa.text("edition_id IS NOT NULL"),
+        sqlite_where=sa.text("edition_id > 0"),
+        postgresql_where=sa.text("edition_id > 0"),
     )
     op.create_index(
         "uq_deliveries_message_recipient",
@@ -112,6 +104,8 @@ def upgrade() -> None:
         sa.Column("most_read", sa.JSON(), nullable=False),
         sa.Column("eligible", sa.Integer(), nullable=True),
         sa.Column("chosen_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("looked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("stale_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("released_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("done_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_editions"),
@@ -124,6 +118,7 @@ def upgrade() -> None:
         sa.Column("scope", sa.String(length=80), nullable=False),
         sa.Column("per_minute", sa.Float(), nullable=True),
         sa.Column("at_once", sa.Integer(), nullable=True),
+        sa.Column("in_flight", sa.Text(), nullable=True),
         sa.Column("tokens", sa.Float(), server_default="0", nullable=False),
         sa.Column("filled_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("stopped_until", sa.DateTime(timezone=True), nullable=True),
@@ -138,6 +133,14 @@ def upgrade() -> None:
         sa.Column("answers_https", sa.Boolean(), nullable=False),
         sa.Column("checked_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("host", name="pk_picture_hosts"),
+    )
+    op.create_table(
+        "robots",
+        sa.Column("site", sa.String(length=300), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("read_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("next_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("site", name="pk_robots"),
     )
     op.create_table(
         "slots",
@@ -157,6 +160,9 @@ def upgrade() -> None:
         sa.Column("rights", sa.String(16), nullable=False),
         sa.Column("section", sa.String(length=60), server_default="", nullable=False),
         sa.Column("picture_hosts", sa.JSON(), nullable=False),
+        sa.Column("options", sa.JSON(), server_default="{}", nullable=False),
+        sa.Column("rights_answer", sa.Text(), server_default="", nullable=False),
+        sa.Column("rights_answered_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("state", sa.String(16), nullable=False),
         sa.Column("provisioned", sa.Boolean(), nullable=False),
         sa.Column("etag", sa.Text(), nullable=True),
@@ -166,12 +172,18 @@ def upgrade() -> None:
         sa.Column("next_fetch_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("failures", sa.Integer(), server_default="0", nullable=False),
         sa.Column("problem", sa.Text(), server_default="", nullable=False),
+        sa.Column("host", sa.String(length=255), server_default="", nullable=False),
+        sa.Column("interval_seconds", sa.Float(), nullable=True),
+        sa.Column("memory", sa.LargeBinary(), nullable=True),
+        sa.Column("failing_since", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("given_up_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("lease_owner", sa.String(length=64), nullable=True),
         sa.Column("lease_until", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_sources"),
         sa.UniqueConstraint("name", name="uq_sources_name"),
         sqlite_autoincrement=True,
     )
+    op.create_index("ix_sources_host", "sources", ["host"], unique=False)
     op.create_table(
         "subscribers",
         sa.Column("id", SERIAL, autoincrement=True, nullable=False),
@@ -196,6 +208,7 @@ def upgrade() -> None:
         sa.Column("source_id", SERIAL, nullable=False),
         sa.Column("guid_key", sa.String(length=64), nullable=True),
         sa.Column("link_key", sa.String(length=64), nullable=True),
+        sa.Column("cited_key", sa.String(length=64), nullable=True),
         sa.Column("title_key", sa.String(length=64), nullable=False),
         sa.Column("revision", sa.Integer(), nullable=False),
         sa.Column("section", sa.String(length=60), server_default="", nullable=False),
@@ -203,13 +216,18 @@ def upgrade() -> None:
         sa.Column("first_seen_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("last_seen_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("eligible", sa.Boolean(), nullable=False),
+        sa.Column("listed", sa.JSON(), nullable=False),
+        sa.Column("listed_digest", sa.String(length=64), nullable=False),
         sa.Column("withdrawn_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("withdrawn_by", sa.String(16), nullable=True),
+        sa.Column("contested_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(["source_id"], ["sources.id"], name="fk_articles_source_id"),
         sa.PrimaryKeyConstraint("id", name="pk_articles"),
         sa.UniqueConstraint("link_key", name="uq_articles_link_key"),
         sa.UniqueConstraint("source_id", "guid_key", name="uq_articles_source_id_guid_key"),
         sqlite_autoincrement=True,
     )
+    op.create_index("ix_articles_cited_key", "articles", ["cited_key"], unique=False)
     op.create_index("ix_articles_first_seen_at", "articles", ["first_seen_at"], unique=False)
     op.create_index("ix_articles_title_key", "articles", ["source_id", "title_key"], unique=False)
     op.create_table(
@@ -228,6 +246,18 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index("ix_attempts_delivery_id", "attempts", ["delivery_id"], unique=False)
+    op.create_index("ix_attempts_ended_at", "attempts", ["ended_at"], unique=False)
+    op.create_table(
+        "kept_mails",
+        sa.Column("delivery_id", SERIAL, autoincrement=False, nullable=False),
+        sa.Column("content", sa.LargeBinary(), nullable=False),
+        sa.Column("kept_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["delivery_id"], ["deliveries.id"], name="fk_kept_mails_delivery_id", ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("delivery_id", name="pk_kept_mails"),
+    )
+    op.create_index("ix_kept_mails_kept_at", "kept_mails", ["kept_at"], unique=False)
     op.create_table(
         "messages",
         sa.Column("id", SERIAL, autoincrement=True, nullable=False),
@@ -235,11 +265,13 @@ def upgrade() -> None:
         sa.Column("kind", sa.String(16), nullable=False),
         sa.Column("edition_id", SERIAL, nullable=True),
         sa.Column("variant", sa.Text(), server_default="", nullable=False),
+        sa.Column("replaced_by", SERIAL, nullable=True),
         sa.Column("language", sa.String(length=8), nullable=False),
         sa.Column("subject", sa.Text(), nullable=False),
         sa.Column("headers", sa.LargeBinary(), nullable=False),
         sa.Column("text", sa.LargeBinary(), nullable=False),
         sa.Column("html", sa.LargeBinary(), nullable=False),
+        sa.Column("keeps_copy", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(["edition_id"], ["editions.id"], name="fk_messages_edition_id"),
         sa.PrimaryKeyConstraint("id", name="pk_messages"),
@@ -271,6 +303,23 @@ def upgrade() -> None:
     )
     op.create_index("ix_subscriptions_slot", "subscriptions", ["slot", "subscriber_id"], unique=False)
     op.create_table(
+        "corrections",
+        sa.Column("id", SERIAL, autoincrement=True, nullable=False),
+        sa.Column("article_id", SERIAL, nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("slot", sa.String(length=32), nullable=False),
+        sa.Column("kind", sa.String(16), nullable=False),
+        sa.Column("noticed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("edition_id", SERIAL, nullable=True),
+        sa.ForeignKeyConstraint(["article_id"], ["articles.id"], name="fk_corrections_article_id"),
+        sa.ForeignKeyConstraint(["edition_id"], ["editions.id"], name="fk_corrections_edition_id"),
+        sa.PrimaryKeyConstraint("id", name="pk_corrections"),
+        sa.UniqueConstraint(
+            "slot", "article_id", "revision", "kind", name="uq_corrections_slot_article_id_revision_kind"
+        ),
+        sqlite_autoincrement=True,
+    )
+    op.create_table(
         "edition_articles",
         sa.Column("edition_id", SERIAL, nullable=False),
         sa.Column("article_id", SERIAL, nullable=False),
@@ -279,6 +328,7 @@ def upgrade() -> None:
         sa.Column("role", sa.String(16), nullable=False),
         sa.Column("section", sa.String(length=60), nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("same_sources", sa.Integer(), server_default="0", nullable=False),
         sa.Column("given_back_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(["article_id"], ["articles.id"], name="fk_edition_articles_article_id"),
         sa.ForeignKeyConstraint(["edition_id"], ["editions.id"], name="fk_edition_articles_edition_id"),
@@ -293,6 +343,39 @@ def upgrade() -> None:
         postgresql_where=sa.text("given_back_at IS NULL"),
     )
     op.create_table(
+        "message_articles",
+        sa.Column("message_id", SERIAL, nullable=False),
+        sa.Column("article_id", SERIAL, nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(["article_id"], ["articles.id"], name="fk_message_articles_article_id"),
+        sa.ForeignKeyConstraint(
+            ["message_id"], ["messages.id"], name="fk_message_articles_message_id", ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("message_id", "article_id", name="pk_message_articles"),
+    )
+    op.create_index("ix_message_articles_article_id", "message_articles", ["article_id"], unique=False)
+    op.create_table(
+        "pages",
+        sa.Column("article_id", SERIAL, nullable=False),
+        sa.Column("state", sa.String(16), nullable=False),
+        sa.Column("text", sa.JSON(), nullable=True),
+        sa.Column("first_title", sa.Text(), server_default="", nullable=False),
+        sa.Column("found_by", sa.JSON(), nullable=False),
+        sa.Column("problem", sa.Text(), server_default="", nullable=False),
+        sa.Column("etag", sa.Text(), nullable=True),
+        sa.Column("last_modified", sa.Text(), nullable=True),
+        sa.Column("body_digest", sa.String(length=64), nullable=True),
+        sa.Column("failures", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("looked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("next_look_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("look_until", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("lease_owner", sa.String(length=64), nullable=True),
+        sa.Column("lease_until", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["article_id"], ["articles.id"], name="fk_pages_article_id", ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("article_id", name="pk_pages"),
+    )
+    op.create_index("ix_pages_next_look_at", "pages", ["next_look_at"], unique=False)
+    op.create_table(
         "revisions",
         sa.Column("article_id", SERIAL, nullable=False),
         sa.Column("revision", sa.Integer(), autoincrement=False, nullable=False),
@@ -301,13 +384,70 @@ def upgrade() -> None:
         sa.Column("title", sa.Text(), nullable=False),
         sa.Column("link", sa.Text(), nullable=False),
         sa.Column("text", sa.JSON(), nullable=False),
+        sa.Column("substantial", sa.Text(), server_default="", nullable=False),
         sa.ForeignKeyConstraint(["article_id"], ["articles.id"], name="fk_revisions_article_id"),
         sa.PrimaryKeyConstraint("article_id", "revision", name="pk_revisions"),
     )
+    op.create_table(
+        "signature_bands",
+        sa.Column("band", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("article_id", SERIAL, nullable=False),
+        sa.ForeignKeyConstraint(["article_id"], ["articles.id"], name="fk_signature_bands_article_id"),
+        sa.PrimaryKeyConstraint("band", "article_id", name="pk_signature_bands"),
+    )
+    op.create_index("ix_signature_bands_article_id", "signature_bands", ["article_id"], unique=False)
+    op.create_table(
+        "signatures",
+        sa.Column("article_id", SERIAL, nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("title", sa.Text(), nullable=False),
+        sa.Column("lead", sa.Text(), nullable=False),
+        sa.Column("minhash", sa.LargeBinary(), nullable=False),
+        sa.Column("shingles", sa.Integer(), nullable=False),
+        sa.Column("facts", sa.JSON(), nullable=False),
+        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["article_id"], ["articles.id"], name="fk_signatures_article_id"),
+        sa.PrimaryKeyConstraint("article_id", name="pk_signatures"),
+    )
+    op.create_index("ix_signatures_made_at", "signatures", ["made_at"], unique=False)
+    op.create_table(
+        "story_members",
+        sa.Column("article_id", SERIAL, nullable=False),
+        sa.Column("story_id", SERIAL, nullable=False),
+        sa.Column("score", sa.Float(), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("joined_by", sa.String(16), nullable=False),
+        sa.Column("joined_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["article_id"], ["articles.id"], name="fk_story_members_article_id"),
+        sa.ForeignKeyConstraint(["story_id"], ["articles.id"], name="fk_story_members_story_id"),
+        sa.PrimaryKeyConstraint("article_id", name="pk_story_members"),
+    )
+    op.create_index("ix_story_members_story_id", "story_members", ["story_id"], unique=False)
+    op.create_table(
+        "story_separations",
+        sa.Column("article_id", SERIAL, nullable=False),
+        sa.Column("other_id", SERIAL, nullable=False),
+        sa.ForeignKeyConstraint(["article_id"], ["articles.id"], name="fk_story_separations_article_id"),
+        sa.ForeignKeyConstraint(["other_id"], ["articles.id"], name="fk_story_separations_other_id"),
+        sa.PrimaryKeyConstraint("article_id", "other_id", name="pk_story_separations"),
+    )
+    op.create_index("ix_story_separations_other_id", "story_separations", ["other_id"], unique=False)
 
 
 def downgrade() -> None:
+    op.drop_index("ix_story_separations_other_id", table_name="story_separations")
+    op.drop_table("story_separations")
+    op.drop_index("ix_story_members_story_id", table_name="story_members")
+    op.drop_table("story_members")
+    op.drop_index("ix_signatures_made_at", table_name="signatures")
+    op.drop_table("signatures")
+    op.drop_index("ix_signature_bands_article_id", table_name="signature_bands")
+    op.drop_table("signature_bands")
     op.drop_table("revisions")
+    op.drop_index("ix_pages_next_look_at", table_name="pages")
+    op.drop_table("pages")
+    op.drop_index("ix_message_articles_article_id", table_name="message_articles")
+    op.drop_table("message_articles")
     op.drop_index(
         "uq_edition_articles_slot_article",
         table_name="edition_articles",
@@ -315,20 +455,27 @@ def downgrade() -> None:
         postgresql_where=sa.text("given_back_at IS NULL"),
     )
     op.drop_table("edition_articles")
+    op.drop_table("corrections")
     op.drop_index("ix_subscriptions_slot", table_name="subscriptions")
     op.drop_table("subscriptions")
     op.drop_table("most_read")
     op.drop_index("ix_messages_edition_id", table_name="messages")
     op.drop_table("messages")
+    op.drop_index("ix_kept_mails_kept_at", table_name="kept_mails")
+    op.drop_table("kept_mails")
+    op.drop_index("ix_attempts_ended_at", table_name="attempts")
     op.drop_index("ix_attempts_delivery_id", table_name="attempts")
     op.drop_table("attempts")
     op.drop_index("ix_articles_title_key", table_name="articles")
     op.drop_index("ix_articles_first_seen_at", table_name="articles")
+    op.drop_index("ix_articles_cited_key", table_name="articles")
     op.drop_table("articles")
     op.drop_index("ix_subscribers_state", table_name="subscribers")
     op.drop_table("subscribers")
+    op.drop_index("ix_sources_host", table_name="sources")
     op.drop_table("sources")
     op.drop_table("slots")
+    op.drop_table("robots")
     op.drop_table("picture_hosts")
     op.drop_table("paces")
     op.drop_index("ix_editions_state", table_name="editions")
@@ -341,19 +488,13 @@ def downgrade() -> None:
         postgresql_where=sa.text("edition_id IS NULL"),
     )
     op.drop_index(
-        "uq_deliveries_edition_recipient",
+        "uq_deliveries_edition_subscriber",
         table_name="deliveries",
-        sqlite_where=sa.text("edition_id IS NOT NULL"),
-        postgresql_where=sa.text("edition_id IS NOT NULL"),
+        sqlite_where=sa.text("edition_id > 0"),
+        postgresql_where=sa.text("edition_id > 0"),
     )
     op.drop_index(
         "ix_deliveries_waiting",
-        table_name="deliveries",
-        sqlite_where=sa.text("state IN ('queued', 'deferred')"),
-        postgresql_where=sa.text("state IN ('queued', 'deferred')"),
-    )
-    op.drop_index(
-        "ix_deliveries_subscriber_id",
         table_name="deliveries",
         sqlite_where=sa.text("state IN ('queued', 'deferred')"),
         postgresql_where=sa.text("state IN ('queued', 'deferred')"),
