@@ -8,9 +8,11 @@ changes nothing. The order that nobody's mail depends on luck for:
     results.record   attempting -> accepted | deferred | refused …  the owner's word counts even after its lease
     expire           attempting -> uncertain (or queued)            when the lease is over and the owner silent
 
-Each is one statement for hundreds of rows (`many`). Claims go edition by edition along the index of what waits, so
-that neither a held edition nor what others hold is walked through. Times and owners are passed in; an owner is one
-run of one worker: a name that is never used again. All but `expire` are for `Database.write`, many times a second.
+Each is one statement for hundreds of rows (`many`). Claims go edition by edition and provider by provider along the
+index of what waits, so that neither what is held, paced or not yet due nor what others hold is walked through; which
+providers have something due is found by one step of the index each, and how much may be claimed of it by `paces`.
+Times and owners are passed in; an owner is one run of one worker: a name that is never used again. All but `expire`
+are for `Database.write`, many times a second.
 """
 
 from collections.abc import Callable, Collection
@@ -20,6 +22,7 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 
 from digest.addresses import Address
+from digest.database import paces
 from digest.database.connection import Connection, PlainConnection
 from digest.database.many import ids_for, is_among
 from digest.database.tables import (
@@ -32,7 +35,16 @@ from digest.database.tables import (
     messages,
     subscribers,
 )
-from digest.models import Delivery, DeliveryState, DropReason, EditionState, Lane, MessageKind, SubscriberState
+from digest.models import (
+    MAIN_RELAY,
+    Delivery,
+    DeliveryState,
+    DropReason,
+    EditionState,
+    Lane,
+    MessageKind,
+    SubscriberState,
+)
 
 _Statement = TypeVar("_Statement")
 
@@ -50,36 +62,57 @@ _d = deliveries.c
 
 
 def claim_due(
-    connection: PlainConnection, *, owner: str, lane: Lane, now: datetime, lease_until: datetime, limit: int
+    connection: PlainConnection,
+    *,
+    owner: str,
+    lane: Lane,
+    now: datetime,
+    lease_until: datetime,
+    limit: int,
+    relay: str = MAIN_RELAY,
+    turn: int = 0,
 ) -> list[Delivery]:
-    """Give `owner` up to `limit` deliveries that are due, first due first, and begin the editions they belong to.
+    """Give `owner` up to `limit` deliveries that are due, and begin the editions they belong to.
 
-    Editions come in the order of their planned time. Rows that another worker is claiming at this moment are passed
-    over, not waited for. One past its deadline is never claimed: `settle` sees to it.
+    Editions come in the order of their planned time; within one, providers in turn (`turn`: one more each time, so that
+    none stands before the others), and of each the first due first, as many as its pace allows. Rows that another
+    worker is claiming at this moment are passed over, not waited for. One past its deadline is never claimed: `settle`
+    sees to it.
     """
+    allowed = paces.allowance(connection, relay=relay, lane=lane, now=now, lock=True)
     values = {"owner_": owner, "lane_": lane, "now_": now, "lease_until_": lease_until}
     claimed: list[Delivery] = []
     for edition_id, state in _sources(connection, lane):
-        statement = _CLAIM_SINGLE if edition_id is None else _CLAIM_OF_EDITION
-        rows = connection.execute(statement, {**values, "edition_id_": edition_id, "limit_": limit - len(claimed)})
-        found = rows.all()
+        if len(claimed) >= limit:
+            break
+        found: list[Any] = []
+        for provider in _in_turn(_providers_due(connection, edition_id, lane, now), turn):
+            wanted = limit - len(claimed) - len(found)
+            room = wanted if allowed is None else allowed.room(provider, wanted)
+            if room <= 0:
+                continue
+            about = {**values, "edition_id_": edition_id, "provider_": provider, "limit_": room}
+            rows = connection.execute(_CLAIM_SINGLE if edition_id is None else _CLAIM_OF_EDITION, about).all()
+            if allowed is not None and rows:
+                allowed.take(provider, [row.id for row in rows])
+            found += rows
         if found and state is EditionState.RELEASED:
             _begin_edition(connection, edition_id)
         # RETURNING has no order of its own.
         claimed += map(_delivery, sorted(found, key=lambda row: (row.due_at, row.id)))
-        if len(claimed) >= limit:
-            break
+    if allowed is not None:
+        allowed.store()
     return claimed
 
 
-def is_due(connection: PlainConnection, *, lane: Lane, now: datetime) -> bool:
+def is_due(connection: PlainConnection, *, lane: Lane, now: datetime, relay: str = MAIN_RELAY) -> bool:
     """Whether a claim might find something: a look that holds up no writer, for polling."""
-    for edition_id, _ in _sources(connection, lane):
-        statement = _LOOK_SINGLE if edition_id is None else _LOOK_OF_EDITION
-        values = {"lane_": lane, "now_": now, "edition_id_": edition_id}
-        if connection.scalar(statement, values) is not None:
-            return True
-    return False
+    allowed = paces.allowance(connection, relay=relay, lane=lane, now=now, lock=False)
+    return any(
+        allowed is None or allowed.room(provider, 1) > 0
+        for edition_id, _ in _sources(connection, lane)
+        for provider in _providers_due(connection, edition_id, lane, now)
+    )
 
 
 def mark_attempting(
@@ -174,6 +207,17 @@ def _sources(connection: PlainConnection, lane: Lane) -> list[tuple[int | None, 
     return [*((row.id, row.state) for row in connection.execute(_GOING_OUT)), (None, None)]
 
 
+def _providers_due(connection: PlainConnection, edition_id: int | None, lane: Lane, now: datetime) -> list[str]:
+    """Return the providers of which something is due, in the order of their names."""
+    statement = _DUE_SINGLE if edition_id is None else _DUE_OF_EDITION
+    return list(connection.execute(statement, {"edition_id_": edition_id, "lane_": lane, "now_": now}).scalars())
+
+
+def _in_turn(providers: list[str], turn: int) -> list[str]:
+    start = turn % len(providers) if providers else 0
+    return providers[start:] + providers[:start]
+
+
 def _begin_edition(connection: PlainConnection, edition_id: int | None) -> None:
     connection.execute(
         sa.update(editions)
@@ -195,9 +239,17 @@ _owner = sa.bindparam("owner_", type_=sa.String)
 _lane = sa.bindparam("lane_", type_=_d.lane.type)
 _now = sa.bindparam("now_", type_=Instant)
 _lease_until = sa.bindparam("lease_until_", type_=Instant)
+_provider = sa.bindparam("provider_", type_=_d.provider.type)
 _is_ours = _d.lease_owner == _owner
 _in_time = sa.or_(_d.deadline_at.is_(None), _d.deadline_at > _now)
-_of_edition = _d.edition_id == sa.bindparam("edition_id_", type_=_d.edition_id.type)
+_edition_id = sa.bindparam("edition_id_", type_=_d.edition_id.type)
+_of_edition = sa.and_(
+    _d.edition_id == _edition_id,
+    # What came back from the wire to a message that was replaced meanwhile waits until it is handed over (`renewals`).
+    _d.message_id.not_in(
+        sa.select(messages.c.id).where(messages.c.edition_id == _edition_id, messages.c.replaced_by.is_not(None))
+    ),
+)
 _single = _d.edition_id.is_(None)
 _is_due = (
     _d.lane == _lane,
@@ -209,19 +261,35 @@ _is_due = (
 
 _GOING_OUT = (
     sa.select(editions.c.id, editions.c.state)
-    .where(editions.c.state.in_(_GOES_OUT))
+    .where(editions.c.state.in_(_GOES_OUT), editions.c.stale_at.is_(None))
     .order_by(editions.c.planned_at, editions.c.id)
 )
 
 
-def _look(which: sa.ColumnElement[bool]) -> sa.Select[Any]:
-    return sa.select(_d.id).where(which, *_is_due).limit(1)
+def _due(which: sa.ColumnElement[bool]) -> sa.Select[Any]:
+    """The providers of which something is due: from each name a step along the index to the next (a loose scan).
+
+    DISTINCT would walk over all that waits. That a provider's first due row is free is looked up for each.
+    """
+    is_there = (which, _d.lane == _lane, is_waiting)
+    first = sa.select(_d.provider).where(*is_there).order_by(_d.provider).limit(1).scalar_subquery()
+    names = sa.select(first.label("provider")).cte("names", recursive=True)
+    following = sa.select(_d.provider).where(*is_there, _d.provider > names.c.provider).order_by(_d.provider).limit(1)
+    step = following.correlate(names).scalar_subquery()
+    names = names.union_all(sa.select(step).where(names.c.provider.is_not(None)))
+    has_due = sa.select(_d.id).where(which, _d.provider == names.c.provider, *_is_due).correlate(names)
+    # A subquery with LIMIT and not EXISTS: PostgreSQL would make a join of that, which reads everything.
+    return (
+        sa.select(names.c.provider)
+        .where(names.c.provider.is_not(None), has_due.limit(1).scalar_subquery().is_not(None))
+        .order_by(names.c.provider)
+    )
 
 
 def _claim(which: sa.ColumnElement[bool]) -> sa.Update:
     due = (
         sa.select(_d.id)
-        .where(which, *_is_due)
+        .where(which, _d.provider == _provider, *_is_due)
         .order_by(_d.due_at, _d.id)
         .limit(sa.bindparam("limit_", type_=sa.Integer))
         .with_for_update(skip_locked=True, of=deliveries)
@@ -238,6 +306,7 @@ def _claim(which: sa.ColumnElement[bool]) -> sa.Update:
             _d.subscriber_id,
             _d.recipient,
             _d.lane,
+            _d.provider,
             _d.attempts,
             _d.created_at,
             _d.due_at,
@@ -246,13 +315,13 @@ def _claim(which: sa.ColumnElement[bool]) -> sa.Update:
     )
 
 
-_LOOK_SINGLE, _LOOK_OF_EDITION = _look(_single), _look(_of_edition)
+_DUE_SINGLE, _DUE_OF_EDITION = _due(_single), _due(_of_edition)
 _CLAIM_SINGLE, _CLAIM_OF_EDITION = _claim(_single), _claim(_of_edition)
 
 _may_go_out = sa.or_(
     # Only an edition that was released and is not held or cancelled meanwhile goes out; other mails always do.
     _d.edition_id.is_(None),
-    _d.edition_id.in_(sa.select(editions.c.id).where(editions.c.state.in_(_GOES_OUT))),
+    _d.edition_id.in_(sa.select(editions.c.id).where(editions.c.state.in_(_GOES_OUT), editions.c.stale_at.is_(None))),
 )
 _reader_is_active = (
     sa.select(subscribers.c.id)
@@ -313,4 +382,5 @@ def _delivery(row: Any) -> Delivery:  # Any: a row of `_claim`
         attempt=row.attempts,
         created_at=row.created_at,
         deadline_at=row.deadline_at,
+        provider=row.provider,
     )

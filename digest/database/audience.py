@@ -1,9 +1,9 @@
 """Who is to get an edition, and as which variant of it.
 
-The audience is one SELECT: active readers of the slot, each with the key of the variant they share with others. The
-key is put together in SQL exactly as `Variant.key` does it in Python, so that one join hands each reader the right
-message, however many there are. `had` are the other slots' editions (`except=`) whose articles are left out for those
-readers who were sent them; at most eight are looked at, the newest.
+The audience is one SELECT: active readers of the slot, each with what decides their variant (language, format, sections
+and `had`, written as in `Variant.key`), so that one join hands each reader the right message, however many there are.
+`had` are the other slots' editions (`except=`) whose articles are left out for those readers who were sent them; at
+most eight are looked at, the newest.
 
 A reader counts as having had an edition when a delivery of it was neither dropped nor refused, and their sections of
 the other slot were not narrower than of this one: better an article twice than never.
@@ -18,10 +18,16 @@ import sqlalchemy as sa
 
 from digest.database.connection import Connection
 from digest.database.editions import PUBLIC
-from digest.database.tables import deliveries, edition_articles, editions, subscribers, subscriptions
-from digest.models import DeliveryState, Edition, Format, Role, SubscriberState, Variant
+from digest.database.tables import deliveries, edition_articles, editions, is_of_edition, subscribers, subscriptions
+from digest.models import DeliveryState, Edition, Format, Role, SubscriberState, Told, Variant
 
 MAX_HAD = 8
+_MAY_BE_READ = (
+    DeliveryState.ATTEMPTING,
+    DeliveryState.ACCEPTED,
+    DeliveryState.UNCERTAIN,
+    DeliveryState.COMPLAINED,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +38,10 @@ class Earlier:
     slot: str
 
 
+Past = Earlier | Told
+"""What a reader may have been sent before, and what of this edition depends on it."""
+
+
 async def earlier_editions(connection: Connection, edition: Edition, slots: Collection[str]) -> list[Earlier]:
     """Return the public editions of `slots` that show an article of `edition`: the newest eight, by ascending id."""
     if not slots:
@@ -39,7 +49,7 @@ async def earlier_editions(connection: Connection, edition: Edition, slots: Coll
     ours = sa.select(edition_articles.c.article_id).where(edition_articles.c.edition_id == edition.id)
     shows_ours = sa.exists().where(
         edition_articles.c.edition_id == editions.c.id,
-        edition_articles.c.role != Role.LEFT_OUT,
+        edition_articles.c.role.not_in((Role.LEFT_OUT, Role.REPEATED)),
         edition_articles.c.article_id.in_(ours.scalar_subquery()),
     )
     rows = await connection.execute(
@@ -51,22 +61,18 @@ async def earlier_editions(connection: Connection, edition: Edition, slots: Coll
     return sorted((Earlier(row.id, row.slot) for row in rows), key=lambda earlier: earlier.edition_id)
 
 
-def select_audience(edition: Edition, earlier: Sequence[Earlier], *, at: datetime) -> sa.Subquery:
-    """Return the readers of an edition at a moment, with columns for their deliveries and `variant`, their key."""
-    had = _had(earlier)
-    parts = (sa.type_coerce(subscribers.c.language, sa.String), sa.type_coerce(subscribers.c.format, sa.String))
-    variant = parts[0] + "|" + parts[1] + "|" + subscriptions.c.sections + "|" + had
+def select_audience(edition: Edition, earlier: Sequence[Past], *, at: datetime) -> sa.Subquery:
+    """Return the readers of an edition at a moment, with columns for their deliveries and for their variant."""
     return (
         sa.select(
             subscribers.c.id.label("subscriber_id"),
             subscribers.c.address,
-            subscribers.c.address_key,
             subscribers.c.domain,
+            subscribers.c.provider,
             subscribers.c.language,
             subscribers.c.format,
             subscriptions.c.sections,
-            had.label("had"),
-            variant.label("variant"),
+            _had(earlier).label("had"),
         )
         .join(subscriptions, subscriptions.c.subscriber_id == subscribers.c.id)
         .where(
@@ -79,19 +85,21 @@ def select_audience(edition: Edition, earlier: Sequence[Earlier], *, at: datetim
 
 
 async def variants_in_use(
-    connection: Connection, edition: Edition, earlier: Sequence[Earlier], *, at: datetime
+    connection: Connection, edition: Edition, earlier: Sequence[Past], *, at: datetime
 ) -> list[Variant]:
     """Return every variant that at least one reader of the edition needs, in a stable order."""
     return await _variants(connection, select_audience(edition, earlier, at=at))
 
 
 async def variants_without_delivery(
-    connection: Connection, edition: Edition, earlier: Sequence[Earlier], *, at: datetime
+    connection: Connection, edition: Edition, earlier: Sequence[Past], *, at: datetime
 ) -> list[Variant]:
     """Return the variants of those readers for whom the edition has no delivery."""
     audience = select_audience(edition, earlier, at=at)
     has_delivery = sa.exists().where(
-        deliveries.c.edition_id == edition.id, deliveries.c.recipient_key == audience.c.address_key
+        is_of_edition,
+        deliveries.c.edition_id == edition.id,
+        deliveries.c.subscriber_id == audience.c.subscriber_id,
     )
     return await _variants(connection, audience, ~has_delivery)
 
@@ -107,19 +115,23 @@ async def _variants(
     return sorted((_variant(row) for row in rows), key=lambda variant: variant.key)
 
 
-def _had(earlier: Sequence[Earlier]) -> sa.ColumnElement[str]:
-    """The ids of those editions the reader was sent, joined by commas."""
+def _had(earlier: Sequence[Past]) -> sa.ColumnElement[str]:
+    """The ids of those editions the reader was sent, and of the corrections that concern them, joined by commas."""
     text: sa.ColumnElement[str] = sa.literal("", sa.String)
     for each in earlier:
-        text = text + sa.case((_was_sent(each), f"{each.edition_id},"), else_="")
+        if isinstance(each, Earlier):
+            text = text + sa.case((_was_sent(each), f"{each.edition_id},"), else_="")
+        else:
+            text = text + sa.case((_has_read(each), f"c{each.correction_id},"), else_="")
     return sa.func.rtrim(text, ",", type_=sa.String)
 
 
 def _was_sent(earlier: Earlier) -> sa.ColumnElement[bool]:
     other = subscriptions.alias("other")
     has_delivery = sa.exists().where(
+        is_of_edition,
         deliveries.c.edition_id == earlier.edition_id,
-        deliveries.c.recipient_key == subscribers.c.address_key,
+        deliveries.c.subscriber_id == subscribers.c.id,
         deliveries.c.state.not_in((DeliveryState.DROPPED, DeliveryState.REFUSED)),
     )
     asked_for_less = sa.exists().where(
@@ -131,10 +143,23 @@ def _was_sent(earlier: Earlier) -> sa.ColumnElement[bool]:
     return sa.and_(has_delivery, ~asked_for_less)
 
 
+def _has_read(told: Told) -> sa.ColumnElement[bool]:
+    """Whether one of the messages that showed an article in a wrong state may have reached the reader."""
+    return sa.exists().where(
+        is_of_edition,
+        deliveries.c.edition_id.in_(told.edition_ids),
+        deliveries.c.subscriber_id == subscribers.c.id,
+        deliveries.c.message_id.in_(told.message_ids),
+        deliveries.c.state.in_(_MAY_BE_READ),
+    )
+
+
 def _variant(row: Any) -> Variant:  # Any: a row of the audience
+    past = row.had.split(",") if row.had else []
     return Variant(
         language=row.language,
         format=Format(row.format),
         sections=tuple(row.sections.split(",")) if row.sections else (),
-        had=tuple(int(edition_id) for edition_id in row.had.split(",")) if row.had else (),
+        had=tuple(int(one) for one in past if not one.startswith("c")),
+        told=tuple(int(one[1:]) for one in past if one.startswith("c")),
     )

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 
 from digest.database.connection import Connection
-from digest.database.tables import deliveries, editions, is_attempting, is_waiting
+from digest.database.tables import deliveries, editions, is_attempting, is_of_edition, is_waiting, subscribers
 from digest.errors import NotFoundError
 from digest.models import DeliveryCounts, DeliveryState, DropReason, EditionState, Lane, Reply
 
@@ -45,7 +45,19 @@ class StoredDelivery:
 
 async def drop_for_subscriber(connection: Connection, subscriber_id: int, *, reason: DropReason, at: datetime) -> int:
     """Give up everything that waits for this reader, claimed or not; return how many."""
-    return await _drop(connection, _d.subscriber_id == subscriber_id, reason=reason, at=at)
+    dropped = 0
+    for which in _to_reader(subscriber_id):
+        dropped += await _drop(connection, which, reason=reason, at=at)
+    return dropped
+
+
+def _to_reader(subscriber_id: int | sa.ScalarSelect[int]) -> list[sa.ColumnElement[bool]]:
+    """The editions' deliveries to a reader, and the single ones; each a way along the unique key.
+
+    Through all editions, because the table holds years of deliveries, and no index of it begins with the reader.
+    """
+    of_editions = sa.and_(is_of_edition, _d.edition_id.in_(sa.select(editions.c.id)))
+    return [sa.and_(which, _d.subscriber_id == subscriber_id) for which in (of_editions, _d.edition_id.is_(None))]
 
 
 async def drop_late(connection: Connection, *, now: datetime) -> int:
@@ -134,7 +146,7 @@ async def counts(connection: Connection, edition_id: int) -> DeliveryCounts:
     if found is None:
         raise NotFoundError("edition", edition_id)
     rows = await connection.execute(
-        sa.select(_d.state, sa.func.count()).where(_d.edition_id == edition_id).group_by(_d.state)
+        sa.select(_d.state, sa.func.count()).where(is_of_edition, _d.edition_id == edition_id).group_by(_d.state)
     )
     return DeliveryCounts(eligible=found[0] or 0, by_state={row[0]: row[1] for row in rows})
 
@@ -147,14 +159,10 @@ async def waiting(connection: Connection) -> dict[Lane, int]:
 
 async def list_for_address(connection: Connection, address_key: str, limit: int) -> list[StoredDelivery]:
     """Return the newest deliveries to an address (`Address.key`), newest first."""
-    # Along the unique keys (edition, recipient) and (message, recipient): the table holds years of deliveries.
-    of_editions = _d.edition_id.in_(sa.select(editions.c.id))
-    both = sa.union_all(
-        *(
-            sa.select(_d.id).where(which, _d.recipient_key == address_key)
-            for which in (of_editions, _d.edition_id.is_(None))
-        )
-    ).subquery()
+    reader = sa.select(subscribers.c.id).where(subscribers.c.address_key == address_key).scalar_subquery()
+    of_editions, _ = _to_reader(reader)
+    single = sa.and_(_d.edition_id.is_(None), _d.recipient_key == address_key)  # with and without a reader
+    both = sa.union_all(*(sa.select(_d.id).where(which) for which in (of_editions, single))).subquery()
     rows = await connection.execute(
         sa.select(deliveries).where(_d.id.in_(sa.select(both.c.id))).order_by(_d.id.desc()).limit(limit)
     )

@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
-from digest.database.connection import PlainConnection
+from digest.database.connection import Connection, PlainConnection
 
 IDS = "ids_"
 ROWS = "rows_"
@@ -33,7 +33,7 @@ def ids_for(connection: PlainConnection, ids: Collection[int]) -> dict[str, Any]
     return {IDS: json.dumps(ordered) if connection.dialect.name == "sqlite" else ordered}
 
 
-def given_rows(columns: Sequence[sa.Column[Any]], *, sqlite: bool) -> sa.FromClause:
+def given_rows(columns: Sequence[sa.ColumnClause[Any]], *, sqlite: bool) -> sa.FromClause:
     """Return the rows given to `rows_for` as something to select from, its columns named as `columns` are."""
     if sqlite:
         each = sa.func.json_each(sa.bindparam(ROWS, type_=sa.Text)).table_valued("value")
@@ -49,7 +49,7 @@ def given_rows(columns: Sequence[sa.Column[Any]], *, sqlite: bool) -> sa.FromCla
     return sa.func.unnest(*arrays).table_valued(*names, name="given").render_derived()
 
 
-def rows_for(connection: PlainConnection, rows: Sequence[tuple[Any, ...]]) -> dict[str, Any]:
+def rows_for(connection: PlainConnection | Connection, rows: Sequence[tuple[Any, ...]]) -> dict[str, Any]:
     """Return the parameters that `given_rows` wants, one tuple per row."""
     if connection.dialect.name == "sqlite":
         return {ROWS: json.dumps(rows, default=_as_stored, ensure_ascii=False)}

@@ -1,8 +1,8 @@
 """Messages, and the deliveries that are made of them.
 
 A message is stored once per idempotency key; an edition has one per variant. The deliveries of a whole audience are
-one INSERT … SELECT that joins readers and messages by the variant's key, in the same transaction as the messages:
-never half of them (200,000 readers took 1.3 s on SQLite and 5 s on PostgreSQL, on two cores). Mails for one person are
+one INSERT … SELECT that joins readers and messages by the parts of the variant's key, in the same transaction as the
+messages: never half of them (how long a million takes: benchmarks/README.md). Mails for one person are
 queued singly, in the lane for what somebody waits for. What becomes of a delivery afterwards is in `deliveries`.
 """
 
@@ -10,19 +10,29 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
 from digest.addresses import Address
-from digest.database.audience import Earlier, select_audience
+from digest.database.audience import Past, select_audience
 from digest.database.connection import Connection
+from digest.database.domains import provider_of
 from digest.database.editions import get_edition
+from digest.database.many import given_rows, rows_for
 from digest.database.once import insert_once
-from digest.database.tables import Instant, deliveries, is_waiting, messages
+from digest.database.tables import Instant, Serial, deliveries, is_of_edition, is_waiting, message_articles, messages
 from digest.errors import NotFoundError
 from digest.models import DeliveryState, DropReason, Lane, Mail, MessageKind, NewMessage, Variant
 
 _KEY_LENGTH = 255
+_KEY_COLUMNS: tuple[sa.ColumnClause[Any], ...] = (
+    sa.column("language", sa.Text),
+    sa.column("format", sa.Text),
+    sa.column("sections", sa.Text),
+    sa.column("had", sa.Text),
+    sa.column("message_id", Serial),
+)
 _UNREAD = (DeliveryState.QUEUED, DeliveryState.DEFERRED, DeliveryState.DROPPED, DeliveryState.REFUSED)
 
 
@@ -48,6 +58,7 @@ async def store(connection: Connection, message: NewMessage, *, at: datetime) ->
             headers=message.mail.headers,
             text=message.mail.text,
             html=message.mail.html,
+            keeps_copy=message.keeps_copy,
             created_at=at,
         )
         .returning(messages.c.id)
@@ -57,6 +68,18 @@ async def store(connection: Connection, message: NewMessage, *, at: datetime) ->
         stored = await connection.execute(sa.select(messages.c.id).where(messages.c.key == message.key))
         message_id = stored.scalar_one()
     return message_id
+
+
+async def note_articles(connection: Connection, message_id: int, shown: Sequence[tuple[int, int]]) -> None:
+    """Note which articles a message shows, in which revision: corrections go by it. Noting twice changes nothing."""
+    if shown:
+        await connection.execute(
+            insert_once(connection, message_articles),
+            [
+                {"message_id": message_id, "article_id": article_id, "revision": revision}
+                for article_id, revision in shown
+            ],
+        )
 
 
 async def queue_one(
@@ -82,6 +105,7 @@ async def queue_one(
             recipient=str(recipient),
             recipient_key=recipient.key,
             domain=recipient.domain,
+            provider=await provider_of(connection, recipient.domain),
             lane=lane,
             state=DeliveryState.QUEUED,
             created_at=at,
@@ -98,7 +122,7 @@ async def make_deliveries(
     connection: Connection,
     edition_id: int,
     *,
-    earlier: Sequence[Earlier] = (),
+    earlier: Sequence[Past] = (),
     now: datetime,
     due_at: datetime,
     deadline_at: datetime,
@@ -110,28 +134,56 @@ async def make_deliveries(
     """
     edition = await get_edition(connection, edition_id)
     audience = select_audience(edition, earlier, at=now)
+    keys = _keys(sqlite=connection.dialect.name == "sqlite")
     columns: dict[str, sa.ColumnElement[object]] = {
-        "message_id": messages.c.id,
-        "edition_id": messages.c.edition_id,
+        "message_id": keys.c.message_id,
+        "edition_id": sa.literal(edition_id, deliveries.c.edition_id.type),
         "subscriber_id": audience.c.subscriber_id,
         "recipient": audience.c.address,
-        "recipient_key": audience.c.address_key,
         "domain": audience.c.domain,
+        "provider": audience.c.provider,
         "lane": sa.literal(Lane.BULK, deliveries.c.lane.type),
         "state": sa.literal(DeliveryState.QUEUED, deliveries.c.state.type),
         "created_at": sa.literal(now, Instant),
         "due_at": sa.literal(due_at, Instant),
         "deadline_at": sa.literal(deadline_at, Instant),
     }
-    rows = (
-        sa.select(*columns.values())
-        .select_from(audience)
-        .join(messages, messages.c.variant == audience.c.variant)
-        .where(messages.c.edition_id == edition_id)
-        .order_by(audience.c.address_key)  # the unique key grows at its end then, not all over
+    matches = [keys.c.language == audience.c.language, keys.c.format == audience.c.format]
+    matches.append(keys.c.sections == audience.c.sections)
+    if earlier:  # otherwise nothing of the past decides a variant, and all keys end alike
+        matches.append(keys.c.had == audience.c.had)
+    # Readers come in the order of their ids, as both databases find them without sorting: every index grows at its end.
+    rows = sa.select(*columns.values()).select_from(audience).join(keys, sa.and_(*matches))
+    stored = await connection.execute(
+        sa.select(messages.c.variant, messages.c.id).where(messages.c.edition_id == edition_id)
     )
-    result = await connection.execute(sa.insert(deliveries).from_select(list(columns), rows))
-    return result.rowcount
+    found = [(*_key_parts(row.variant), row.id) for row in stored]
+    if not found:
+        return 0
+    given = rows_for(connection, found)
+    result = await connection.execute(sa.insert(deliveries).from_select(list(columns), rows), given)
+    if connection.dialect.name != "sqlite":
+        return result.rowcount
+    return int((await connection.execute(sa.select(sa.func.changes()))).scalar_one())  # its driver counts no WITH
+
+
+def _keys(*, sqlite: bool) -> sa.CTE:
+    """The edition's messages by the parts of their variant's key, given as rows.
+
+    Joined on the parts and not on the key: to put a text together for each reader took half of the time. The types are
+    said once more, and it is materialised, because SQLite makes an index for the join only then: with a hundred
+    variants it went through all of them for each reader.
+    """
+    given = given_rows(_KEY_COLUMNS, sqlite=sqlite)
+    typed = [sa.cast(given.c[column.name], column.type).label(column.name) for column in _KEY_COLUMNS]
+    return sa.select(*typed).cte("keys").prefix_with("MATERIALIZED")
+
+
+def _key_parts(key: str) -> tuple[str, str, str, str]:
+    """Return language, format, sections and `had` of a variant's key; of them only sections are free text."""
+    language, kind, rest = key.split("|", 2)
+    sections, _, had = rest.rpartition("|")
+    return language, kind, sections, had
 
 
 async def load_mail(connection: Connection, message_id: int) -> tuple[MessageKind, Mail]:
@@ -141,6 +193,12 @@ async def load_mail(connection: Connection, message_id: int) -> tuple[MessageKin
         raise NotFoundError("message", message_id)
     mail = Mail(subject=row["subject"], headers=row["headers"], text=row["text"], html=row["html"])
     return row["kind"], mail
+
+
+async def keeps_copy(connection: Connection, message_id: int) -> bool:
+    """Whether mails of this message are kept as they went over the wire."""
+    found = await connection.scalar(sa.select(messages.c.keeps_copy).where(messages.c.id == message_id))
+    return bool(found)
 
 
 async def drop_waiting(connection: Connection, edition_id: int, *, reason: DropReason, at: datetime) -> int:
@@ -163,5 +221,7 @@ async def move_deadline(connection: Connection, edition_id: int, *, deadline_at:
 
 async def may_have_arrived(connection: Connection, edition_id: int) -> bool:
     """Return whether a delivery of the edition is on the wire, accepted or uncertain: somebody may have read it."""
-    query = sa.select(sa.exists().where(deliveries.c.edition_id == edition_id, deliveries.c.state.not_in(_UNREAD)))
+    query = sa.select(
+        sa.exists().where(is_of_edition, deliveries.c.edition_id == edition_id, deliveries.c.state.not_in(_UNREAD))
+    )
     return bool((await connection.execute(query)).scalar_one())

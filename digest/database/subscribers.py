@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from digest.addresses import Address
 from digest.database.connection import Connection, server_time
+from digest.database.domains import provider_of
 from digest.database.once import insert_once
 from digest.database.tables import deliveries, is_waiting, subscribers, subscriptions
 from digest.errors import NotFoundError
@@ -161,6 +162,7 @@ async def _insert(
             address=str(address),
             address_key=address.key,
             domain=address.domain,
+            provider=await provider_of(connection, address.domain),
             language=language,
             format=format,
             state=SubscriberState.ACTIVE,

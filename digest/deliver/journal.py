@@ -21,7 +21,7 @@ from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 
 from digest.clock import Clock
-from digest.database import Database, attempts, results
+from digest.database import Database, attempts, kept_mails, results
 from digest.database.connection import PlainConnection
 from digest.database.results import Result
 from digest.deliver.stock import Due, Stock
@@ -49,6 +49,7 @@ class Journal:
         self._marked: set[int] = set()  # `attempting` in the ledger because of us
         self._results: list[Result] = []
         self._given_back: list[int] = []
+        self._kept: dict[int, bytes] = {}
         self._wanted, self._hurried, self._written = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._written.set()
         self.trouble: DatabaseUnavailableError | None = None  # of the last write
@@ -56,7 +57,7 @@ class Journal:
     @property
     def is_written(self) -> bool:
         """Whether everything handed in is stored."""
-        return not self._results and not self._given_back
+        return not self._results and not self._given_back and not self._kept
 
     def want_marks(self, *, hurry: bool = False) -> None:
         """Say that deliveries may be claimed, or lanes free, that were not before."""
@@ -67,6 +68,11 @@ class Journal:
     def note(self, result: Result) -> None:
         """Store what came of an attempt, soon."""
         self._results.append(result)
+        self._want()
+
+    def keep(self, delivery_id: int, content: bytes) -> None:
+        """Store the bytes of a mail that is handed over, soon; a later try takes their place."""
+        self._kept[delivery_id] = content
         self._want()
 
     def give_back(self, delivery_ids: Iterable[int]) -> None:
@@ -124,23 +130,26 @@ class Journal:
 
     async def _write(self, may_mark: Callable[[], bool], marked: Callable[[], None]) -> None:
         to_mark = self._stock.take_to_mark(self._quota()) if may_mark() else []
-        noted, given_back = list(self._results), list(self._given_back)
-        if not (to_mark or noted or given_back):
+        noted, given_back, kept = list(self._results), list(self._given_back), dict(self._kept)
+        if not (to_mark or noted or given_back or kept):
             return
         ids = {due.delivery.id for due in to_mark}
         try:
-            really = await self._store(noted, given_back, ids)
+            really = await self._store(noted, given_back, kept, ids)
         except BaseException:
             # Whether the commit came through is not known: freed in any case, before anybody may take them anew.
             self._stock.forget(ids)
             self._given_back += ids
             raise
         del self._results[: len(noted)], self._given_back[: len(given_back)]
+        self._kept = {key: content for key, content in self._kept.items() if content is not kept.get(key)}
         self._marked.difference_update([result.delivery_id for result in noted], given_back)
         self._hand_on(to_mark, really)
         marked()
 
-    async def _store(self, noted: list[Result], given_back: list[int], to_mark: set[int]) -> set[int]:
+    async def _store(
+        self, noted: list[Result], given_back: list[int], kept: dict[int, bytes], to_mark: set[int]
+    ) -> set[int]:
         """Store all of it in one transaction; return the ids that are marked now."""
         now = self._clock()
 
@@ -150,6 +159,8 @@ class Journal:
                 results.record(connection, noted, owner=self._owner)
             if given_back:
                 attempts.give_back(connection, given_back, owner=self._owner)
+            if kept:
+                kept_mails.keep(connection, kept, at=now)
             if not to_mark:
                 return set()
             return attempts.mark_attempting(

@@ -2,8 +2,9 @@
 
 Handing over does not wait, so everything that has become ready is given to the lanes in one go (`feed`); one task per
 lane with mail under way waits for its outcomes, and fills up behind each. A second mail goes behind the first's dot
-only while the relay is trusted (`relay_watch`). Whatever happens, a delivery that was handed over gets an outcome: a
-fault of ours makes it `uncertain`.
+only while the relay is trusted (`relay_watch`). Which relay a lane leads to is said by `relays`; what must not go out
+any more, by `stops`. Whatever happens, a delivery that was handed over gets an outcome: a fault of ours makes it
+`uncertain`.
 
 Events: `delivery.batch`, `delivery.deferred`, `delivery.refused`, `delivery.uncertain`, `sender.fault`.
 """
@@ -14,14 +15,17 @@ from collections.abc import Callable
 
 from digest.clock import Clock, monotonic_seconds
 from digest.config import Settings
-from digest.deliver import transport
+from digest.deliver import transport, wire
 from digest.deliver.attempt import Envelopes, settle_result
+from digest.deliver.breaker import Breaker
 from digest.deliver.dkim import Signer
 from digest.deliver.journal import Journal
+from digest.deliver.pace import Pacing
 from digest.deliver.place import Place, is_lane_wanted, make_places
-from digest.deliver.relay_watch import RelayWatch
+from digest.deliver.relays import Relay, Relays
 from digest.deliver.stock import Due, Stock
-from digest.deliver.unsendable import Unsendable
+from digest.deliver.stops import Stops
+from digest.deliver.unsendable import unsendable
 from digest.deliver.waiting import cancelled
 from digest.errors import RelayLoginError, RelayUnavailableError, UnsendableMailError
 from digest.events import event, failure, warning
@@ -38,25 +42,26 @@ class Lanes:
 
     def __init__(
         self,
-        way_out: transport.Transport,
         settings: Settings,
         *,
         stock: Stock,
         journal: Journal,
-        relay: RelayWatch,
-        unsendable: Unsendable,
+        relays: Relays,
+        stops: Stops,
+        pacing: Pacing,
         clock: Clock,
         chance: Callable[[], float],
     ) -> None:
-        self._transport = way_out
         self._envelopes = Envelopes(settings, Signer.of(settings))
         self._stock = stock
         self._journal = journal
-        self._relay = relay
-        self._unsendable = unsendable
+        self._relays = relays
+        self._stops = stops
+        self._pacing = pacing
+        self._breaker = Breaker(stops)
         self._clock = clock
         self._chance = chance
-        self._places = make_places(settings.smtp_connections)
+        self._places = make_places(relays.most_connections)
         self._is_closing = False
         self._came: Counter[tuple[int | None, DeliveryState]] = Counter()
         self.attempts = 0
@@ -65,23 +70,24 @@ class Lanes:
     def open(self) -> None:
         """Be ready for work (again)."""
         self._is_closing = False
+        self._relays.begin()
 
     def may_mark(self) -> bool:
-        """Whether a mark now would soon be followed by its mail: a lane is open and the relay not paused."""
-        return not self._is_closing and not self._relay.is_paused and any(place.lane for place in self._places)
+        """Whether a mark now would soon be followed by its mail: a lane is open to a relay that goes on."""
+        return not self._is_closing and not self._relays.are_paused and any(place.lane for place in self._places)
 
     def feed(self) -> None:
         """Hand over what is ready, and open the lanes that are wanted."""
+        self._give_back_stopped()
         for place in self._places:
-            if self._is_closing or self._relay.is_paused:
+            if self._is_closing or self._relays.are_paused:
                 break
             if place.lane is None:
-                is_due = place.task is None and monotonic_seconds() >= place.not_before
-                if is_due and is_lane_wanted(place, self._places, self._stock):
-                    self._start(place)
+                self._open_if_wanted(place)
             else:
                 self._fill(place)
-                if place.task is None and (place.under_way or not place.lane.is_usable):
+                is_over = not place.lane.is_usable or self._relays.should_move(place)
+                if place.task is None and (place.under_way or is_over):
                     self._start(place)
         if self._stock.is_low:
             self.changed.set()
@@ -98,14 +104,14 @@ class Lanes:
                     place.lane.abort()
             await asyncio.wait(tasks, timeout=_CUT_SECONDS)
             await cancelled(tasks)
-        await self._unsendable.finish(_CUT_SECONDS)
+        await self._stops.finish(_CUT_SECONDS)
 
     async def close(self, *, idle_only: bool = False) -> None:
         """Take leave of the relay on all lanes, or on those that stood idle for a while."""
         before = monotonic_seconds() - _IDLE_SECONDS
         await asyncio.gather(
             *(
-                _close(place)
+                self._close(place)
                 for place in self._places
                 if place.lane and not place.task and (place.used_at < before or not idle_only)
             )
@@ -118,46 +124,81 @@ class Lanes:
             event("delivery.batch", edition_id=edition_id, **counted)
         self._came.clear()
 
-    def _start(self, place: Place) -> None:
-        place.task = asyncio.create_task(self._serve(place))
+    def _open_if_wanted(self, place: Place) -> None:
+        if place.task is not None or monotonic_seconds() < place.not_before:
+            return
+        relay = self._relays.relay_for(place)
+        if relay is None:
+            return
+        is_wanted = is_lane_wanted(place, self._places, self._stock, connections=relay.connections)
+        if is_wanted or self._relays.is_trying(place):
+            self._relays.goes_to(place, relay)
+            place.relay = relay
+            self._start(place)
 
-    async def _serve(self, place: Place) -> None:
+    def _start(self, place: Place) -> None:
+        assert place.relay is not None
+        place.task = asyncio.create_task(self._serve(place, place.relay))
+
+    async def _serve(self, place: Place, relay: Relay) -> None:
         """Open the lane if need be, and take outcomes as long as something is under way."""
         try:
             if place.lane is None:
                 place.is_opening = True
-                place.lane = await self._transport.open_lane()
+                place.lane = await relay.transport.open_lane()
                 place.is_opening = False
             self._fill(place)
             while place.under_way:
                 delivery_id, outcome = await place.lane.next_outcome()
                 self._settle(place.under_way.pop(delivery_id), outcome)
-                if outcome.state is not DeliveryState.ACCEPTED or not self._relay.is_trusted:
-                    await self._hear(outcome)
+                if outcome.state is not DeliveryState.ACCEPTED or not relay.watch.is_trusted:
+                    await _hear(relay, outcome)
                 self._fill(place)
+            await self._close_if_over(place)
         except (RelayLoginError, RelayUnavailableError) as error:
             place.is_opening = False  # not to be cut off while it tells
-            await self._relay.out_of_order(str(error))
+            await relay.watch.out_of_order(str(error))
         except Exception as error:
             self._fault(place, error)
         finally:
             place.task = None
             place.is_opening = False
             place.used_at = monotonic_seconds()
-        if place.lane is not None and not place.lane.is_usable:
-            await _close(place)
+        await self._close_if_over(place)
+        if place.lane is None:
+            self._relays.closed(place)
+            if self._relays.is_trying(place) and not self._is_closing:
+                self._open_if_wanted(place)  # before another does
         self.feed()
 
+    async def _close_if_over(self, place: Place) -> None:
+        if place.lane is not None and (not place.lane.is_usable or self._relays.should_move(place)):
+            await self._close(place)
+
+    async def _close(self, place: Place) -> None:
+        lane, place.lane = place.lane, None
+        if lane is not None:
+            self._relays.closed(place)
+            await lane.close()
+
     def _fill(self, place: Place) -> None:
-        lane = place.lane
-        if lane is None or self._is_closing or self._relay.is_paused:
+        lane, relay = place.lane, place.relay
+        if lane is None or relay is None or self._is_closing or relay.watch.is_paused:
             return
-        while lane.room and (not place.under_way or self._relay.is_trusted):
+        if self._relays.should_move(place):
+            self._relays.move(place, is_needed=any(map(self._stock.waiting, place.serves)))
+            return
+        self._give_back_stopped()
+        while lane.room and (not place.under_way or relay.watch.is_trusted):
             due = self._stock.take_ready(place.serves)
             if due is None:
                 self._want_marks(place)
                 break
             self._hand_over(place, lane, due)
+
+    def _give_back_stopped(self) -> None:
+        if self._stops.are_any:
+            self._journal.give_back(self._stock.take_unsent(self._stops.covers))
 
     def _want_marks(self, place: Place) -> None:
         """Have the journal go on at once: this lane could take more, and there is more."""
@@ -168,9 +209,12 @@ class Lanes:
 
     def _hand_over(self, place: Place, lane: transport.Lane, due: Due) -> None:
         try:
-            lane.hand_over(self._envelopes.make(due, eight_bit=lane.eight_bit, now=self._clock()))
+            envelope = self._envelopes.make(due, eight_bit=lane.eight_bit, now=self._clock())
+            if due.message.keeps_copy:
+                self._journal.keep(due.delivery.id, wire.as_received(envelope.content))
+            lane.hand_over(envelope)
         except UnsendableMailError as error:
-            self._settle(due, self._unsendable.outcome(due.delivery, error))
+            self._settle(due, unsendable(self._stops, due.delivery, error))
         except Exception as error:
             place.under_way[due.delivery.id] = due
             self._fault(place, error)
@@ -190,6 +234,8 @@ class Lanes:
 
     def _settle(self, due: Due, outcome: Outcome) -> None:
         delivery = due.delivery
+        outcome = self._breaker.heard(delivery, outcome)
+        self._pacing.heard(delivery, outcome)
         result = settle_result(delivery, due.message.kind, outcome, now=self._clock(), chance=self._chance())
         self._journal.note(result)
         self._stock.forget((delivery.id,))
@@ -204,15 +250,12 @@ class Lanes:
                 detail=outcome.detail,
             )
 
-    async def _hear(self, outcome: Outcome) -> None:
-        """Learn from an outcome how the relay is."""
-        if outcome.relay_problem:
-            await self._relay.problem(outcome.relay_problem)
-        elif outcome.reply is not None:
-            await self._relay.works()
 
-
-async def _close(place: Place) -> None:
-    lane, place.lane = place.lane, None
-    if lane is not None:
-        await lane.close()
+async def _hear(relay: Relay, outcome: Outcome) -> None:
+    """Learn from an outcome how the relay is."""
+    if outcome.relay_problem:
+        await relay.watch.problem(outcome.relay_problem)
+    elif outcome.mail_problem:
+        await relay.watch.refuses_mail()
+    elif outcome.reply is not None:
+        await relay.watch.works()

@@ -15,11 +15,12 @@ _KEPT = 200  # beyond so many variants an edition's mails are made of fragments
 
 
 class Message:
-    """A stored message and its ready forms."""
+    """A stored message and its ready forms. `keeps_copy`: its mails are kept as they went over the wire."""
 
-    def __init__(self, message_id: int, kind: MessageKind, mail: Mail) -> None:
+    def __init__(self, message_id: int, kind: MessageKind, mail: Mail, *, keeps_copy: bool = False) -> None:
         self.id = message_id
         self.kind = kind
+        self.keeps_copy = keeps_copy
         self._mail = mail
         self._prepared: dict[bool, Prepared] = {}
 
@@ -44,7 +45,8 @@ class Mails:
         if found is None:
             async with self._database.read() as connection:
                 kind, mail = await messages.load_mail(connection, message_id)
-            found = self._kept[message_id] = Message(message_id, kind, mail)
+                keeps_copy = await messages.keeps_copy(connection, message_id)
+            found = self._kept[message_id] = Message(message_id, kind, mail, keeps_copy=keeps_copy)
             if len(self._kept) > _KEPT:
                 self._kept.popitem(last=False)
         self._kept.move_to_end(message_id)

@@ -4,15 +4,17 @@ The question behind every row of the table is whose matter a refusal is (RFC 532
 
     the recipient's   this mailbox does not exist, moved        -> refused; deferred for 4xx and full mailboxes
     the relay's       overloaded, wants a login, denies us, 421 -> deferred, not charged, `relay_problem` set
-    the mail's        its content or our sender is refused      -> the same: it would be so for every reader
+    the mail's        its content or our sender is refused, 5xx -> deferred, not charged, `mail_problem` set
 
 A refusal that is not the recipient's must not burn through a list, so it costs no try, and a person hears of it in the
-relay's own words. A connection lost before the body was begun is as if nothing had been sent; after that nobody knows
-whether the mail was taken, and the outcome is `uncertain`.
+relay's own words. The relay's pauses that relay (`relay_watch`); the mail's would be the same at any relay and for
+every reader, so it stops the edition (`breaker`). A connection lost before the body was begun is as if nothing had been
+sent; after that nobody knows whether the mail was taken, and the outcome is `uncertain`.
 """
 
 import re
-from enum import StrEnum
+from dataclasses import replace
+from enum import Enum, StrEnum
 
 from digest.models import DeliveryState, Outcome, Reply
 
@@ -20,13 +22,27 @@ _MAX_TEXT = 500
 _STATUS = re.compile(r"([245])\.(\d{1,3})\.(\d{1,3})(?=\s|$)")
 _ADDRESS = re.compile(r"<?[^\s<>@]+@[^\s<>]+>?")
 
+_LEAVING = 421
+RATE_LIMITED = "4.7.28"  # the provider says that we are too fast: `pace` leaves it alone, the relay is well
 _LOGIN_CODES = frozenset({530, 534, 535, 538})
 # Subjects and details of RFC 3463 §3 that speak of the relay or the mail, not of the recipient.
-_RELAY_DETAILS = frozenset({"1.7", "1.8", "3.1", "3.2", "3.4", "3.5", "5.1", "5.2", "5.4", "5.6"})
-_RELAY_SUBJECTS = frozenset({"6", "7"})
+_RELAY_DETAILS = frozenset({"3.1", "3.2", "3.5", "5.1", "5.2", "5.4", "5.6"})
+_MAIL_DETAILS = frozenset({"1.7", "1.8", "3.4"})  # our sender, the size
+_MAIL_SUBJECTS = frozenset({"6", "7"})
 _SYNTAX_CODES = frozenset({500, 501, 502, 503, 504, 555})
 _FULL_MAILBOX = "2.2"
 _SAYS_RELAY = re.compile(r"\brelay", re.IGNORECASE)
+# With 5.7.x before the body servers mean either whom they let in or what: "Client host rejected", "not authenticated".
+_SAYS_US = re.compile(r"\brelay|\bclient\b|authenticat|\blog ?in", re.IGNORECASE)
+_SAYS_CONTENT = re.compile(r"spam|virus|\bcontent\b|\bpolicy\b|(block|black) ?list", re.IGNORECASE)
+
+
+class _Whose(Enum):
+    """Who a refusal is about."""
+
+    RECIPIENT = "recipient"
+    RELAY = "relay"
+    MAIL = "mail"
 
 
 class Stage(StrEnum):
@@ -63,14 +79,15 @@ def judge(stage: Stage, reply: Reply) -> Outcome:
         return Outcome(DeliveryState.ACCEPTED, reply)
     if not 400 <= reply.code < 600:
         return lost(stage, f"the answer {in_words(reply)} makes no sense here")
-    if reply.code == 421 or _is_relays_matter(stage, reply):
-        return Outcome(
-            DeliveryState.DEFERRED,
-            reply,
-            f"refused at {stage}",
-            charged=False,
-            relay_problem=f"The relay answered {in_words(reply)} at {stage}.",
-        )
+    if reply.status == RATE_LIMITED:
+        return Outcome(DeliveryState.DEFERRED, reply, f"slowed down at {stage}", charged=False)
+    whose = _whose_matter(stage, reply)
+    if whose is not _Whose.RECIPIENT:
+        said = f"The relay answered {in_words(reply)} at {stage}."
+        kept_back = Outcome(DeliveryState.DEFERRED, reply, f"refused at {stage}", charged=False)
+        if whose is _Whose.MAIL:
+            return replace(kept_back, mail_problem=said)
+        return replace(kept_back, relay_problem=said)
     if reply.code < 500 or _is_full_mailbox(reply):
         return Outcome(DeliveryState.DEFERRED, reply, f"deferred at {stage}")
     return Outcome(DeliveryState.REFUSED, reply, f"refused at {stage}")
@@ -107,25 +124,34 @@ def in_words(reply: Reply) -> str:
     return f"{reply.code} {_ADDRESS.sub('<address>', reply.text)}".strip()
 
 
-def _is_relays_matter(stage: Stage, reply: Reply) -> bool:
-    if stage is Stage.MAIL or reply.code in _LOGIN_CODES:
-        return True
+def _whose_matter(stage: Stage, reply: Reply) -> _Whose:
+    if reply.code == _LEAVING or reply.code in _LOGIN_CODES:
+        return _Whose.RELAY
+    if stage is Stage.MAIL and reply.code < 500:
+        return _Whose.RELAY
     if not reply.status:
-        return _is_relays_matter_without_status(stage, reply)
+        return _whose_matter_without_status(stage, reply)
     _, subject, detail = reply.status.split(".")
-    if f"{subject}.{detail}" in _RELAY_DETAILS:
-        return True
+    about = f"{subject}.{detail}"
+    if about in _RELAY_DETAILS or (reply.code < 500 and about in _MAIL_DETAILS):
+        return _Whose.RELAY
     # 4.7.x is greylisting or a speed limit for this recipient: trying again later is the whole answer.
-    return subject in _RELAY_SUBJECTS and reply.code >= 500
+    if reply.code < 500 or not (about in _MAIL_DETAILS or subject in _MAIL_SUBJECTS or stage is Stage.MAIL):
+        return _Whose.RECIPIENT
+    is_about_us = stage in (Stage.MAIL, Stage.RCPT) and about not in _MAIL_DETAILS and _SAYS_US.search(reply.text)
+    return _Whose.RELAY if is_about_us else _Whose.MAIL
 
 
-def _is_relays_matter_without_status(stage: Stage, reply: Reply) -> bool:
+def _whose_matter_without_status(stage: Stage, reply: Reply) -> _Whose:
     if reply.code in _SYNTAX_CODES:
-        return True
-    if stage is Stage.RCPT:
-        return reply.code >= 500 and _SAYS_RELAY.search(reply.text) is not None  # "550 relaying denied"
+        return _Whose.RELAY
+    if stage is Stage.MAIL:
+        return _Whose.RELAY if _SAYS_US.search(reply.text) else _Whose.MAIL
+    if stage is Stage.RCPT:  # "550 relaying denied"
+        return _Whose.RELAY if reply.code >= 500 and _SAYS_RELAY.search(reply.text) else _Whose.RECIPIENT
     # After the body 554 is what servers without enhanced codes say about its content (RFC 5321 §4.2.2, §4.2.5).
-    return reply.code == 554
+    says_content = reply.code >= 500 and _SAYS_CONTENT.search(reply.text)
+    return _Whose.MAIL if reply.code == 554 or says_content else _Whose.RECIPIENT
 
 
 def _is_full_mailbox(reply: Reply) -> bool:

@@ -1,4 +1,4 @@
-"""The places of a sender: how many lanes it may keep open to the relay, and what each is for.
+"""The places of a sender: how many lanes it may keep open, and what each is for.
 
 With two or more, one place is kept for `Lane.FIRST`, so that a mail somebody waits for never stands behind an edition
 on a relay that is slow to answer; the others take those mails too, ahead of the edition's. A lane is opened when there
@@ -6,21 +6,32 @@ is something for it, and closed when it stood idle: relays count the open ones.
 """
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from digest.deliver import transport
 from digest.deliver.stock import Due, Stock
 from digest.models import Lane
 
+if TYPE_CHECKING:
+    from digest.deliver.relays import Relay
+
 _MAILS_PER_LANE = 2  # so many must wait before one more lane is opened
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Place:
-    """One place: its open lane, if any, what is under way on it, and the task that takes the outcomes."""
+    """One place: its open lane, if any, what is under way on it, and the task that takes the outcomes.
+
+    `number` counts from 0; `is_alone`: there is no other. `relay` is where its lane leads.
+    """
 
     serves: tuple[Lane, ...]
+    number: int = 0
+    is_alone: bool = True
     lane: "transport.Lane | None" = None
+    relay: "Relay | None" = None
     is_opening: bool = False
     under_way: dict[int, Due] = field(default_factory=dict)
     task: asyncio.Task[None] | None = None
@@ -30,14 +41,15 @@ class Place:
 
 def make_places(connections: int) -> list[Place]:
     """Return the places for so many connections, the one for `Lane.FIRST` in front."""
+    both = (Lane.FIRST, Lane.BULK)
     if connections == 1:
-        return [Place((Lane.FIRST, Lane.BULK))]
-    return [Place((Lane.FIRST,)), *(Place((Lane.FIRST, Lane.BULK)) for _ in range(connections - 1))]
+        return [Place(both)]
+    return [Place(both if number else (Lane.FIRST,), number, is_alone=False) for number in range(connections)]
 
 
-def is_lane_wanted(place: Place, places: list[Place], stock: Stock) -> bool:
-    """Whether so much waits that one more lane should be opened, at this place."""
-    if len(places) == 1:
+def is_lane_wanted(place: Place, places: Sequence[Place], stock: Stock, *, connections: int) -> bool:
+    """Whether so much waits that one more lane should be opened, at this place, to a relay with so many connections."""
+    if connections == 1 or len(places) == 1:
         return stock.waiting(Lane.FIRST) + stock.waiting(Lane.BULK) > 0
     if Lane.BULK not in place.serves:
         return stock.waiting(Lane.FIRST) > 0

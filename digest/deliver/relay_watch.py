@@ -1,19 +1,19 @@
-"""Notice that the relay, and not a recipient, is in the way: pause the sender and tell a person.
+"""Notice that a relay, and not a recipient, is in the way: pause it and tell a person.
 
 A relay that cannot be reached or refuses the login pauses at once. Trouble told by single mails (`relay_problem` of an
-outcome) pauses when it comes three times in a row, so that one mail the relay dislikes stops nobody, and a relay that
-dislikes everything does not burn through the list. A pause lasts 5 seconds first, then twice as long each time, 5
-minutes at most. Whatever a relay says about a recipient ends the row: it works again, and the alert is resolved.
+outcome) pauses when it comes three times in a row, so that one mail it dislikes stops nobody, and a relay in trouble
+does not burn through the list. A pause lasts 5 seconds first, then twice as long each time, 5 minutes at most. Whatever
+a relay says about a recipient or a mail ends the row: it works again, and the alert is resolved.
 
-Events: `relay.paused`, `relay.works`. Alert: `relay`.
+Events: `relay.paused`, `relay.works`. Alerts: `relay` for the first relay, `relay:NAME` for the others.
 """
 
 from digest.clock import Clock, monotonic_seconds
 from digest.database import Database, alerts
 from digest.errors import DatabaseUnavailableError
 from digest.events import event, warning
+from digest.models import MAIN_RELAY
 
-MATTER = "relay"
 _IN_A_ROW = 3
 _FIRST_PAUSE_SECONDS = 5.0
 _LONGEST_PAUSE_SECONDS = 300.0
@@ -22,9 +22,11 @@ _LONGEST_PAUSE_SECONDS = 300.0
 class RelayWatch:
     """One relay as one process has met it. Durations are measured on the monotonic clock: wall clocks jump."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock, *, name: str = MAIN_RELAY, is_only: bool = True) -> None:
         self._database = database
         self._clock = clock
+        self._name = name
+        self._means = "Mail is not going out." if is_only else f"The relay {name} is not used now, the others are."
         self._problems = 0
         self._pauses = 0
         self._paused_until = 0.0
@@ -44,6 +46,11 @@ class RelayWatch:
         """
         return self._worked
 
+    @property
+    def is_on_trial(self) -> bool:
+        """Whether it was paused and has not answered about a recipient or a mail since."""
+        return self._pauses > 0
+
     def resume(self) -> None:
         """End a pause early, for a pass that somebody asked for."""
         self._paused_until = 0.0
@@ -56,7 +63,7 @@ class RelayWatch:
         seconds = min(_LONGEST_PAUSE_SECONDS, _FIRST_PAUSE_SECONDS * 2**self._pauses)
         self._pauses = min(self._pauses + 1, 10)
         self._paused_until = monotonic_seconds() + seconds
-        warning("relay.paused", seconds=seconds, reason=why)
+        warning("relay.paused", relay=self._name, seconds=seconds, reason=why)
         await self._tell(why)
 
     async def problem(self, why: str) -> None:
@@ -69,23 +76,33 @@ class RelayWatch:
     async def works(self) -> None:
         """Note that the relay gave an answer about a recipient; resolve the alert."""
         self._worked = True
+        await self._resolve()
+
+    async def refuses_mail(self) -> None:
+        """Note that the relay refused a mail for what it is: it works, but the next mails go one after the other."""
+        self._worked = False
+        await self._resolve()
+
+    async def _resolve(self) -> None:
         if not (self._problems or self._pauses or self._alert_may_be_open):
             return
         self._problems = self._pauses = 0
         self._alert_may_be_open = False  # before the first wait: one lane tells, not all of them
+        matter = "relay" if self._name == MAIN_RELAY else f"relay:{self._name}"
         try:
             async with self._database.begin() as connection:
-                was_open = await alerts.resolve(connection, MATTER, at=self._clock())
+                was_open = await alerts.resolve(connection, matter, at=self._clock())
         except DatabaseUnavailableError:
             self._alert_may_be_open = True
             return
         if was_open:
-            event("relay.works")
+            event("relay.works", relay=self._name)
 
     async def _tell(self, why: str) -> None:
         self._alert_may_be_open = True
+        matter = "relay" if self._name == MAIN_RELAY else f"relay:{self._name}"
         try:
             async with self._database.begin() as connection:
-                await alerts.raise_alert(connection, MATTER, f"Mail is not going out. {why}", at=self._clock())
+                await alerts.raise_alert(connection, matter, f"{self._means} {why}", at=self._clock())
         except DatabaseUnavailableError as error:
             warning("relay.alert_not_stored", reason=str(error))

@@ -4,8 +4,8 @@
 
 The claimer keeps some hundred deliveries under a lease, mails somebody waits for first; the journal marks the next few
 of them, durably and in groups; only those are handed to the lanes, each of which has one mail on the wire and one
-behind its dot. Relay trouble pauses all lanes and gives back what is not on the wire (`relay_watch`); a database that
-cannot be used ends the pass, and nothing is sent whose mark was not stored.
+behind its dot. Trouble with every relay pauses all lanes and gives back what is not on the wire (`relays`); a database
+that cannot be used ends the pass, and nothing is sent whose mark was not stored.
 
 What a `kill -9` leaves in doubt is at most two deliveries per lane and one group of the journal. A stop finishes what
 is on the wire, for three seconds; then the lanes are cut, which has a definite outcome too.
@@ -15,7 +15,7 @@ Events: `sender.database_unavailable`, `sender.fault`.
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 
@@ -25,14 +25,15 @@ from digest.database import Database, attempts
 from digest.deliver.claimer import Claimer
 from digest.deliver.journal import Journal
 from digest.deliver.lanes import Lanes
-from digest.deliver.relay_watch import RelayWatch
+from digest.deliver.pace import Pacing
+from digest.deliver.relays import Relays
 from digest.deliver.stock import Stock
-from digest.deliver.transport import Transport
-from digest.deliver.unsendable import Unsendable
+from digest.deliver.stops import Stops
+from digest.deliver.transport import Transport, WayOut
 from digest.deliver.waiting import cancelled, until_any
 from digest.errors import DatabaseUnavailableError
 from digest.events import failure, warning
-from digest.models import Lane
+from digest.models import MAIN_RELAY, Lane
 
 _BUSY_POLL_SECONDS = 0.1  # how long a mail somebody waits for may go unnoticed beside an edition
 _IDLE_POLL_SECONDS = 0.5
@@ -42,7 +43,10 @@ _TELL_SECONDS = 10.0
 
 
 class Sender:
-    """Sends what is due. Call either `run` or `send_due`, not both at once."""
+    """Sends what is due. Call either `run` or `send_due`, not both at once.
+
+    `further` are the relays that help while the first does not, best first.
+    """
 
     def __init__(
         self,
@@ -52,6 +56,7 @@ class Sender:
         *,
         clock: Clock,
         owner: str,
+        further: Sequence[WayOut] = (),
         lease_seconds: float = 30.0,
         chance: Callable[[], float] = random.random,
     ) -> None:
@@ -59,20 +64,22 @@ class Sender:
         self._clock = clock
         self._owner = owner
         self._lease = timedelta(seconds=lease_seconds)
-        lanes = settings.smtp_connections
+        main = WayOut(MAIN_RELAY, transport, settings.smtp_connections)
+        self._relays = Relays((main, *further), database, clock)
+        lanes = self._relays.most_connections
         self._stock = Stock()
-        self._relay = RelayWatch(database, clock)
         self._journal = Journal(database, self._stock, owner=owner, clock=clock, lease=self._lease, lanes=lanes)
         self._claimer = Claimer(
             database, self._stock, self._journal, owner=owner, clock=clock, lease=self._lease, connections=lanes
         )
+        self._pacing = Pacing(database, clock)
         self._lanes = Lanes(
-            transport,
             settings,
             stock=self._stock,
             journal=self._journal,
-            relay=self._relay,
-            unsendable=Unsendable(database, clock),
+            relays=self._relays,
+            stops=Stops(database, clock),
+            pacing=self._pacing,
             clock=clock,
             chance=chance,
         )
@@ -93,7 +100,7 @@ class Sender:
         Relay trouble ends the pass early and is an alert, not an error. Raises `DatabaseUnavailableError`; what could
         not be written down is kept for the next pass.
         """
-        self._relay.resume()
+        self._relays.resume()
         before = self._lanes.attempts
         async with self._open():
             await self._written()  # what an earlier pass could not write may free what this one is to send
@@ -113,6 +120,7 @@ class Sender:
                 yield
             finally:
                 await self._lanes.finish()
+                await self._pacing.finish(_WRITE_SECONDS)
                 await self._written()  # a mark that is being stored comes back to the stock
                 self._journal.give_back(self._stock.take_unsent())
                 await self._written()  # what cannot be written is settled by its lease
@@ -151,7 +159,7 @@ class Sender:
     async def _fill(self) -> bool:
         """Claim what there is room for, and see that it goes on; return whether there was anything."""
         self._lanes.changed.clear()
-        if self._relay.is_paused:
+        if self._relays.are_paused:
             self._journal.give_back(self._stock.take_unsent())
             return False
         found = await self._claimer.fill()

@@ -6,7 +6,7 @@ ledger, the ready ones are marked there, and what is left at the end is given ba
 """
 
 from collections import deque
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from digest.deliver.mails import Message
@@ -90,12 +90,17 @@ class Stock:
                 return self._ready[lane].popleft()
         return None
 
-    def take_unsent(self) -> list[int]:
-        """Take out all that is not on the wire, marked or not, to be given back; return their ids."""
-        unsent = [due.delivery.id for queue in (self._claimed, self._ready) for dues in queue.values() for due in dues]
-        for queue in (self._claimed, self._ready):
-            for dues in queue.values():
-                dues.clear()
+    def take_unsent(self, which: Callable[[Delivery], bool] | None = None) -> list[int]:
+        """Take out what is not on the wire, marked or not, all or of `which`, to be given back; return their ids."""
+        unsent: list[int] = []
+        for dues in (*self._claimed.values(), *self._ready.values()):
+            all_of_them = list(dues)
+            dues.clear()
+            for due in all_of_them:
+                if which is None or which(due.delivery):
+                    unsent.append(due.delivery.id)
+                else:
+                    dues.append(due)
         self.forget(unsent)
         return unsent
 

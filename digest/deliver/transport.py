@@ -92,3 +92,12 @@ class Transport(Protocol):
     async def check(self) -> RelayReport:
         """Do the same, take leave, and report; nothing is sent. Raises the same errors."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class WayOut:
+    """One of several relays: its name, the way to it, and how many lanes it may have open at a time."""
+
+    name: str
+    transport: Transport
+    connections: int

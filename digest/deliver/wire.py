@@ -141,7 +141,11 @@ def prepare(mail: Mail, *, eight_bit: bool) -> Prepared:
 
 def assemble(mail: Mail, values: Mapping[str, bytes], *, eight_bit: bool) -> bytes:
     """Return the whole message as the receiving server keeps it: dots not stuffed, no final dot. For looking at."""
-    content = prepare(mail, eight_bit=eight_bit).content(values)
+    return as_received(prepare(mail, eight_bit=eight_bit).content(values))
+
+
+def as_received(content: bytes) -> bytes:
+    """Return what is written after DATA as the server reads it: a whole RFC 5322 message."""
     return _LINE_BEGINS_WITH_DOT.sub(b"", content.removesuffix(_END))
 
 

@@ -13,15 +13,21 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from digest import config, schedule
 from digest.clock import Clock, utc_now
-from digest.config import Settings, Tls
+from digest.config import Settings
 from digest.database import Database, alerts, migrate, sources
 from digest.database.connection import server_time
 from digest.errors import DigestError, SettingsError
+from digest.models import RelaySpec, Tls
+
+if TYPE_CHECKING:
+    from digest.deliver.transports.smtp import Relay
 
 MAX_HTML_BYTES = 90_000  # mail-clients.md: larger ones are clipped by readers' mail programs
 _LITTLE_SPACE_BYTES = 500_000_000
@@ -59,10 +65,13 @@ async def examine(env_file: Path = config.ENV_FILE, *, clock: Clock = utc_now) -
     found += check_base_url(settings)
     found += check_clock(settings, now)
     found += check_editions(settings, now)
+    found += check_seeds(settings)
     found += await _careful("data folder", lambda: _wrapped(check_folder(settings)))
     found += await _careful("templates", lambda: _wrapped(check_templates(settings)))
     found += await _careful("database", lambda: check_database(settings, clock))
     found += await _careful("relay", lambda: check_relay(settings))
+    for spec in settings.relays:
+        found += await _careful(f"relay {spec.name}", partial(check_further_relay, settings, spec))
     return found
 
 
@@ -121,6 +130,14 @@ def check_editions(settings: Settings, now: datetime) -> list[Check]:
             local = planned.astimezone(settings.zone)
             found.append(Check("editions", Verdict.OK, f"{slot.name} comes next on {local:%a %Y-%m-%d at %H:%M}"))
     return found
+
+
+def check_seeds(settings: Settings) -> list[Check]:
+    """Say where the copies of each edition go, for which mails can be compared with what was approved."""
+    if not settings.seeds:
+        return []
+    providers = ", ".join(dict.fromkeys(seed.domain for seed in settings.seeds))
+    return [Check("seeds", Verdict.OK, f"a copy of each edition goes first to {len(settings.seeds)} at {providers}")]
 
 
 def check_folder(settings: Settings) -> list[Check]:
@@ -191,21 +208,39 @@ async def check_relay(settings: Settings) -> list[Check]:
         todo = "" if settings.sample else "Set SMTP_HOST to reach readers."
         says = "SMTP_HOST is not set: mails are kept on this machine, in the outbox"
         return [Check("relay", Verdict.OK if settings.sample else Verdict.WARN, says, todo)]
-    from digest.deliver.transports.smtp import Relay, SmtpTransport
+    from digest.deliver.transports.smtp import Relay
 
-    report = await SmtpTransport(Relay.of(settings)).check()
-    where = f"{report.host} port {report.port}"
-    found = [
-        Check("relay", Verdict.OK, f"{where} answers: {report.greeting.splitlines()[0] if report.greeting else ''}")
-    ]
+    return await _look_at(Relay.of(settings), "relay")
+
+
+async def check_further_relay(settings: Settings, spec: RelaySpec) -> list[Check]:
+    """Do the same with a relay of `RELAYS`."""
+    from digest.deliver.transports.smtp import Relay
+
+    return await _look_at(Relay.further(spec, settings), f"relay {spec.name}")
+
+
+async def _look_at(relay: "Relay", name: str) -> list[Check]:
+    from digest.deliver.transports.smtp import SmtpTransport
+
+    report = await SmtpTransport(relay).check()
+    greeting = report.greeting.splitlines()[0] if report.greeting else ""
+    found = [Check(name, Verdict.OK, f"{report.host} port {report.port} answers: {greeting}")]
     if report.tls:
-        found.append(Check("relay TLS", Verdict.OK, report.tls))
+        found.append(Check(f"{name} TLS", Verdict.OK, report.tls))
     else:
-        verdict = Verdict.OK if settings.smtp_tls is Tls.NONE and report.host in _HERE else Verdict.WARN
-        todo = "" if verdict is Verdict.OK else "Set SMTP_TLS=starttls (port 587) or implicit (port 465)."
-        found.append(Check("relay TLS", verdict, "the connection is in the clear", todo))
-    login = "the login works" if report.logged_in else "no login is asked for (SMTP_USER is empty)"
-    return [*found, Check("relay login", Verdict.OK, login)]
+        verdict = Verdict.OK if relay.tls is Tls.NONE and report.host in _HERE else Verdict.WARN
+        instead = relay.setting("SMTP_TLS=starttls (port 587) or implicit (port 465)", "tls=starttls or implicit")
+        found.append(
+            Check(
+                f"{name} TLS",
+                verdict,
+                "the connection is in the clear",
+                "" if verdict is Verdict.OK else f"Set {instead}.",
+            )
+        )
+    login = f"no login is asked for ({relay.setting('SMTP_USER is empty', 'no user=')})"
+    return [*found, Check(f"{name} login", Verdict.OK, "the login works" if report.logged_in else login)]
 
 
 def _wrong_settings(error: SettingsError, env_file: Path) -> list[Check]:

@@ -19,9 +19,10 @@ from digest import events
 from digest.collect import collector
 from digest.compose import editor
 from digest.config import Settings
-from digest.database import attempts, slots, sources
+from digest.database import attempts, pages, slots, sources
+from digest.deliver import pace
 from digest.deliver.sender import Sender
-from digest.deliver.transports import TRANSPORTS, name_for
+from digest.deliver.transports import TRANSPORTS, further_relays, name_for
 from digest.errors import FixSetupError
 from digest.models import Edition
 from digest.operate import sample
@@ -55,6 +56,7 @@ async def prepare(house: House) -> datetime | None:
     now = house.clock()
     await _free_what_the_dead_hold(house)
     await collector.provision(house.database, house.settings, now=now)
+    await pace.tend(house.database, house.settings, now=now)  # before the first mail
     async with house.database.begin() as connection:
         await slots.keep_in_step(connection, [slot.name for slot in house.settings.editions], now=now)
     return await sample.seed(house.database, house.settings, now=now)
@@ -69,6 +71,7 @@ async def _free_what_the_dead_hold(house: House) -> None:
         owners = await sources.lease_owners(connection) | await attempts.lease_owners(connection)
         dead = {owner for owner in owners if is_gone(owner, ours=house.owner)}
         freed = await sources.free_leases(connection, dead) if dead else []
+        await pages.free_leases(connection, dead)
         deliveries_freed = await attempts.free_leases(connection, dead) if dead else 0
     if freed or deliveries_freed:
         events.event("worker.took_over", sources=len(freed), deliveries=deliveries_freed)
@@ -80,7 +83,14 @@ async def work_until(stop: asyncio.Event, house: House) -> None:
         await asyncio.to_thread(_make_folder, house.settings.data_dir)
     async with TRANSPORTS[name_for(house.settings)](house.settings, house.clock) as transport:
         runner = Runner(house)
-        sender = Sender(house.database, house.settings, transport, clock=house.clock, owner=house.owner)
+        sender = Sender(
+            house.database,
+            house.settings,
+            transport,
+            clock=house.clock,
+            owner=house.owner,
+            further=further_relays(house.settings),
+        )
         sending = asyncio.create_task(sender.run(stop))
         starting = asyncio.create_task(_start(runner))
         events.event("worker.started", owner=house.owner, transport=name_for(house.settings))

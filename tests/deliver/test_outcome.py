@@ -7,55 +7,67 @@ from digest.models import DeliveryState
 
 ACCEPTED, DEFERRED, REFUSED = DeliveryState.ACCEPTED, DeliveryState.DEFERRED, DeliveryState.REFUSED
 
-# stage, reply -> state, charged to the delivery
+NOBODY, RELAY, MAIL = "", "relay", "mail"
+
+# stage, reply -> state, whose fault it is where it costs the delivery no try
 TABLE = [
-    (Stage.BODY, "250 2.0.0 Ok: queued as 4F1", ACCEPTED, True),
+    (Stage.BODY, "250 2.0.0 Ok: queued as 4F1", ACCEPTED, NOBODY),
     # the recipient's matter
-    (Stage.RCPT, "550 5.1.1 <a@b.example>: User unknown", REFUSED, True),
-    (Stage.RCPT, "550 5.1.1 User unknown in relay recipient table", REFUSED, True),
-    (Stage.RCPT, "550 No such user here", REFUSED, True),
-    (Stage.RCPT, "553 5.1.3 Bad recipient address syntax", REFUSED, True),
-    (Stage.RCPT, "550 5.4.1 Recipient address rejected: Access denied", REFUSED, True),
-    (Stage.RCPT, "550 5.5.0 Requested action not taken: mailbox unavailable", REFUSED, True),
-    (Stage.RCPT, "551 5.1.6 moved", REFUSED, True),
-    (Stage.BODY, "550 5.1.1 no such mailbox", REFUSED, True),
-    (Stage.DATA, "550 5.1.1 no valid recipients", REFUSED, True),
-    (Stage.BODY, "550 rejected", REFUSED, True),
-    (Stage.RCPT, "450 4.2.0 Greylisted", DEFERRED, True),
-    (Stage.RCPT, "451 4.7.1 Greylisting in action, come back later", DEFERRED, True),
-    (Stage.RCPT, "552 5.2.2 Mailbox full", DEFERRED, True),
-    (Stage.RCPT, "550 5.2.2 over quota", DEFERRED, True),
-    (Stage.BODY, "552 Requested mail action aborted: exceeded storage allocation", DEFERRED, True),
-    (Stage.BODY, "451 4.3.0 local error in processing", DEFERRED, True),
-    # the relay's matter, or the mail's
-    (Stage.MAIL, "550 5.1.0 sender rejected", DEFERRED, False),
-    (Stage.MAIL, "451 4.3.0 try later", DEFERRED, False),
-    (Stage.MAIL, "530 5.7.0 Authentication required", DEFERRED, False),
-    (Stage.RCPT, "554 5.7.1 Relay access denied", DEFERRED, False),
-    (Stage.RCPT, "550 Relaying denied", DEFERRED, False),
-    (Stage.RCPT, "535 5.7.8 bad credentials", DEFERRED, False),
-    (Stage.RCPT, "503 bad sequence of commands", DEFERRED, False),
-    (Stage.RCPT, "452 4.3.1 Insufficient system storage", DEFERRED, False),
-    (Stage.RCPT, "553 5.1.8 Sender address rejected: domain not found", DEFERRED, False),
-    (Stage.BODY, "552 5.3.4 Message size exceeds limit", DEFERRED, False),
-    (Stage.BODY, "550 5.7.1 Message rejected as spam", DEFERRED, False),
-    (Stage.BODY, "554 5.6.0 malformed", DEFERRED, False),
-    (Stage.BODY, "554 Transaction failed", DEFERRED, False),
-    (Stage.RCPT, "421 4.7.0 Too many messages, closing", DEFERRED, False),
-    (Stage.BODY, "421 4.3.2 shutting down", DEFERRED, False),
-    (Stage.DATA, "250 2.0.0 what?", DEFERRED, False),
+    (Stage.RCPT, "550 5.1.1 <a@b.example>: User unknown", REFUSED, NOBODY),
+    (Stage.RCPT, "550 5.1.1 User unknown in relay recipient table", REFUSED, NOBODY),
+    (Stage.RCPT, "550 No such user here", REFUSED, NOBODY),
+    (Stage.RCPT, "553 5.1.3 Bad recipient address syntax", REFUSED, NOBODY),
+    (Stage.RCPT, "550 5.4.1 Recipient address rejected: Access denied", REFUSED, NOBODY),
+    (Stage.RCPT, "550 5.5.0 Requested action not taken: mailbox unavailable", REFUSED, NOBODY),
+    (Stage.RCPT, "551 5.1.6 moved", REFUSED, NOBODY),
+    (Stage.BODY, "550 5.1.1 no such mailbox", REFUSED, NOBODY),
+    (Stage.DATA, "550 5.1.1 no valid recipients", REFUSED, NOBODY),
+    (Stage.BODY, "550 rejected", REFUSED, NOBODY),
+    (Stage.RCPT, "450 4.2.0 Greylisted", DEFERRED, NOBODY),
+    (Stage.RCPT, "451 4.7.1 Greylisting in action, come back later", DEFERRED, NOBODY),
+    (Stage.RCPT, "552 5.2.2 Mailbox full", DEFERRED, NOBODY),
+    (Stage.RCPT, "550 5.2.2 over quota", DEFERRED, NOBODY),
+    (Stage.BODY, "552 Requested mail action aborted: exceeded storage allocation", DEFERRED, NOBODY),
+    (Stage.BODY, "451 4.3.0 local error in processing", DEFERRED, NOBODY),
+    (Stage.BODY, "451 4.7.1 looks a little like spam, try later", DEFERRED, NOBODY),
+    # the relay's matter
+    (Stage.MAIL, "451 4.3.0 try later", DEFERRED, RELAY),
+    (Stage.MAIL, "451 4.7.1 try later", DEFERRED, RELAY),
+    (Stage.MAIL, "450 4.1.8 Sender address rejected: domain not found", DEFERRED, RELAY),
+    (Stage.MAIL, "530 5.7.0 Authentication required", DEFERRED, RELAY),
+    (Stage.MAIL, "550 5.7.1 Client host rejected: cannot find your hostname", DEFERRED, RELAY),
+    (Stage.MAIL, "503 5.5.1 nested MAIL command", DEFERRED, RELAY),
+    (Stage.RCPT, "554 5.7.1 Relay access denied", DEFERRED, RELAY),
+    (Stage.RCPT, "550 5.7.1 Client host rejected: Access denied", DEFERRED, RELAY),
+    (Stage.RCPT, "550 Relaying denied", DEFERRED, RELAY),
+    (Stage.RCPT, "535 5.7.8 bad credentials", DEFERRED, RELAY),
+    (Stage.RCPT, "503 bad sequence of commands", DEFERRED, RELAY),
+    (Stage.RCPT, "452 4.3.1 Insufficient system storage", DEFERRED, RELAY),
+    (Stage.RCPT, "421 4.7.0 Too many messages, closing", DEFERRED, RELAY),
+    (Stage.BODY, "421 4.3.2 shutting down", DEFERRED, RELAY),
+    (Stage.DATA, "250 2.0.0 what?", DEFERRED, RELAY),
+    # the mail's matter, or our sender's
+    (Stage.MAIL, "550 5.1.0 sender rejected", DEFERRED, MAIL),
+    (Stage.MAIL, "553 not with this sender", DEFERRED, MAIL),
+    (Stage.MAIL, "552 5.3.4 Message size exceeds limit", DEFERRED, MAIL),
+    (Stage.RCPT, "553 5.1.8 Sender address rejected: domain not found", DEFERRED, MAIL),
+    (Stage.RCPT, "550 5.7.1 this newspaper is not wanted here", DEFERRED, MAIL),
+    (Stage.BODY, "552 5.3.4 Message size exceeds limit", DEFERRED, MAIL),
+    (Stage.BODY, "550 5.7.1 Message rejected as spam", DEFERRED, MAIL),
+    (Stage.BODY, "550 5.7.515 Access denied, sending domain does not meet the level", DEFERRED, MAIL),
+    (Stage.BODY, "554 5.6.0 malformed", DEFERRED, MAIL),
+    (Stage.BODY, "554 Transaction failed", DEFERRED, MAIL),
+    (Stage.BODY, "550 this looks like spam", DEFERRED, MAIL),
 ]
 
 
-@pytest.mark.parametrize(("stage", "said", "state", "charged"), TABLE, ids=[f"{row[0]} {row[1]}" for row in TABLE])
-def test_each_reply_is_laid_to_the_one_it_is_about(
-    stage: Stage, said: str, state: DeliveryState, charged: bool
-) -> None:
-    """A relay's trouble that is charged to readers loses them; a dead mailbox that is not is tried for ever."""
+@pytest.mark.parametrize(("stage", "said", "state", "fault"), TABLE, ids=[f"{row[0]} {row[1]}" for row in TABLE])
+def test_each_reply_is_laid_to_the_one_it_is_about(stage: Stage, said: str, state: DeliveryState, fault: str) -> None:
+    """Trouble that is charged to readers loses them; a dead mailbox that is not is tried for ever."""
     outcome = judge(stage, read_reply(int(said[:3]), said[4:]))
 
-    assert (outcome.state, outcome.charged) == (state, charged)
-    assert bool(outcome.relay_problem) == (not charged)
+    assert (outcome.state, outcome.charged) == (state, fault == NOBODY)
+    assert (bool(outcome.relay_problem), bool(outcome.mail_problem)) == (fault == RELAY, fault == MAIL)
 
 
 @pytest.mark.parametrize("stage", [Stage.MAIL, Stage.RCPT, Stage.DATA])

@@ -1,6 +1,6 @@
 """`digest doctor`: what it finds wrong, and what it says to do about it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ import pytest
 
 from digest.clock import utc_now
 from digest.config import Settings, Tls
-from digest.database import Database, alerts, sources
+from digest.database import Database, alerts, sources, turns
 from digest.errors import RelayLoginError, TemplateError
 from digest.operate import doctor
 from digest.operate.doctor import Check, Verdict
@@ -54,6 +54,21 @@ async def test_a_relay_that_refuses_the_login_is_told_in_its_words_without_the_p
     assert (check.name, check.verdict) == ("relay", Verdict.FAIL)
     assert "535 5.7.8 Bad credentials" in check.says
     assert "hush" not in check.says
+
+
+async def test_each_further_relay_is_looked_at_and_told_of_by_its_name() -> None:
+    """A backup whose password is wrong is found before the morning it is needed."""
+    script = Script({"AUTH": "535 5.7.8 Bad credentials"}, extensions=("AUTH PLAIN LOGIN",))
+    async with HostileServer(script) as server, HostileServer() as main:
+        settings = _Relay.of(main, relays=f"backup | 127.0.0.1:{server.port} | tls=none").settings
+        [spec] = settings.relays
+        wrong = replace(spec, user="gaon", password="hush-hush")
+        fine = await doctor.check_further_relay(settings, spec)
+        [check] = await doctor._careful("relay backup", lambda: doctor.check_further_relay(settings, wrong))
+
+    assert [each.name for each in fine] == ["relay backup", "relay backup TLS", "relay backup login"]
+    assert (check.name, check.verdict) == ("relay backup", Verdict.FAIL)
+    assert "Check user= and password_file= of backup in RELAYS" in check.says
 
 
 async def test_a_relay_without_starttls_is_refused_rather_than_spoken_to_in_the_clear() -> None:
@@ -113,7 +128,7 @@ async def test_what_the_database_holds_for_a_person_is_pointed_at(database: Data
     async with database.begin() as connection:
         await sources.provision(connection, settings.sources, now=now)
         [source] = await sources.claim_due(connection, owner="w", now=now, lease=timedelta(minutes=1), limit=1)
-        await sources.mark_failed(connection, source, owner="w", next_fetch_at=now, problem="It answers 500.")
+        await turns.mark_failed(connection, source, owner="w", at=now, next_fetch_at=now, problem="It answers 500.")
         await alerts.raise_alert(connection, "relay", "The relay refuses the login.", at=now)
 
     found = await doctor.check_database(settings, utc_now)

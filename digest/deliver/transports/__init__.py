@@ -4,17 +4,18 @@
         …
 
 `smtp` hands over to the operator's relay. `outbox` starts the built-in receiving server and hands over to that, over
-the same SMTP: what works with it works with a relay.
+the same SMTP: what works with it works with a relay. The relays of `RELAYS` stand behind the first (`further_relays`).
 """
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from digest.clock import Clock
-from digest.config import Settings, Tls
-from digest.deliver.transport import Transport
+from digest.config import Settings
+from digest.deliver.transport import Transport, WayOut
 from digest.deliver.transports.outbox import HOST, OutboxServer
 from digest.deliver.transports.smtp import Relay, SmtpTransport
+from digest.models import Tls
 
 OUTBOX_FOLDER = "outbox"
 
@@ -34,6 +35,13 @@ TRANSPORTS: dict[str, Callable[[Settings, Clock], AbstractAsyncContextManager[Tr
     "smtp": _smtp,
     "outbox": _outbox,
 }
+
+
+def further_relays(settings: Settings) -> tuple[WayOut, ...]:
+    """Return the ways out that help when the first relay does not, best first; nothing is opened yet."""
+    return tuple(
+        WayOut(spec.name, SmtpTransport(Relay.further(spec, settings)), spec.connections) for spec in settings.relays
+    )
 
 
 def name_for(settings: Settings) -> str:

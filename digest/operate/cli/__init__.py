@@ -13,7 +13,7 @@ from typer.core import TyperGroup
 
 import digest
 from digest.errors import DatabaseNotReadyError, DatabaseUnavailableError, DigestError, FixSetupError, TryLaterError
-from digest.operate.cli import alerts, articles, editions, explain, service, sources, subscribers
+from digest.operate.cli import alerts, articles, domains, editions, explain, service, sources, subscribers
 from digest.operate.cli.terminal import ExitCode, problem
 
 _EXIT_CODES = (
@@ -92,5 +92,6 @@ app.add_typer(alerts.app, name="alerts", rich_help_panel=_LOOK)
 
 app.add_typer(sources.app, name="sources", rich_help_panel=_ROWS)
 app.add_typer(articles.app, name="articles", rich_help_panel=_ROWS)
+app.add_typer(domains.app, name="domains", rich_help_panel=_ROWS)
 app.add_typer(editions.app, name="editions", rich_help_panel=_ROWS)
 app.add_typer(subscribers.app, name="subscribers", rich_help_panel=_ROWS)

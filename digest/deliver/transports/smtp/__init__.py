@@ -10,12 +10,12 @@ plain     the same one command at a time, where the transport cannot be taken ov
 import asyncio
 import ssl
 
-from digest.config import Tls
 from digest.deliver.transport import Lane, RelayReport
 from digest.deliver.transports.smtp.commands import Abilities
 from digest.deliver.transports.smtp.connect import Relay, connect, make_trust, own_name
 from digest.deliver.transports.smtp.lane import SmtpLane
 from digest.deliver.transports.smtp.plain import PlainLane
+from digest.models import Tls
 
 __all__ = ["Relay", "SmtpTransport"]
 

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 
 import aiosmtplib
 
-from digest.config import Settings, Tls
+from digest.config import Settings
 from digest.deliver import outcome
 from digest.deliver.outcome import Stage
 from digest.errors import RelayLoginError, RelayUnavailableError
-from digest.models import Reply
+from digest.models import MAIN_RELAY, RelaySpec, Reply, Tls
 
 # RFC 5321 §4.5.3.2.6 gives the answer after the body ten minutes where other answers get one to five: asking too
 # early leaves a mail uncertain that was only being scanned.
@@ -27,7 +27,7 @@ _MAX_FINAL_SECONDS = 600.0
 
 @dataclass(frozen=True, slots=True)
 class Relay:
-    """Where and how to hand mails over. `user` empty: no login."""
+    """Where and how to hand mails over. `user` empty: no login. `name` is the one of its line in `RELAYS`."""
 
     host: str
     port: int
@@ -38,10 +38,11 @@ class Relay:
     timeout_seconds: float = 60.0
     final_timeout_seconds: float = 600.0
     messages: int = 500
+    name: str = MAIN_RELAY
 
     @classmethod
     def of(cls, settings: Settings) -> "Relay":
-        """Read the relay from the settings."""
+        """Read the first relay from the settings."""
         return cls(
             host=settings.smtp_host,
             port=settings.smtp_port,
@@ -50,9 +51,33 @@ class Relay:
             user=settings.smtp_user.get_secret_value(),
             password=settings.smtp_password.get_secret_value(),
             timeout_seconds=settings.smtp_timeout_seconds,
-            final_timeout_seconds=min(_MAX_FINAL_SECONDS, _FINAL_ANSWER_FACTOR * settings.smtp_timeout_seconds),
+            final_timeout_seconds=_final_seconds(settings),
             messages=settings.smtp_messages_per_connection,
         )
+
+    @classmethod
+    def further(cls, spec: RelaySpec, settings: Settings) -> "Relay":
+        """Read a further relay from its line; it has the first one's patience."""
+        return cls(
+            host=spec.host,
+            port=spec.port,
+            tls=spec.tls,
+            verify=spec.verify,
+            user=spec.user,
+            password=spec.password,
+            timeout_seconds=settings.smtp_timeout_seconds,
+            final_timeout_seconds=_final_seconds(settings),
+            messages=spec.messages,
+            name=spec.name,
+        )
+
+    def setting(self, main: str, further: str) -> str:
+        """Say where a person changes something: `main` are names in the settings, `further` those in a line."""
+        return main if self.name == MAIN_RELAY else f"{further} of {self.name} in RELAYS"
+
+
+def _final_seconds(settings: Settings) -> float:
+    return min(_MAX_FINAL_SECONDS, _FINAL_ANSWER_FACTOR * settings.smtp_timeout_seconds)
 
 
 async def connect(relay: Relay, trust: ssl.SSLContext | None, own_name: str) -> tuple[aiosmtplib.SMTP, str]:
@@ -100,6 +125,12 @@ class _Steps:
 
     def __init__(self, relay: Relay) -> None:
         self._where = f"{relay.host} port {relay.port}"
+        self._login = relay.setting("SMTP_USER and SMTP_PASSWORD", "user= and password_file=")
+        self._tls_and_port = relay.setting("SMTP_TLS and SMTP_PORT", "tls= and the port")
+        self._host = relay.setting("SMTP_HOST", "the host")
+        self._port = relay.setting("SMTP_PORT", "the port")
+        self._without_tls = relay.setting("SMTP_TLS=none", "tls=none")
+        self._unverified = relay.setting("SMTP_VERIFY=no", "verify=no")
 
     async def take(
         self, stage: Stage, step: Callable[[], Awaitable[aiosmtplib.SMTPResponse]]
@@ -120,9 +151,9 @@ class _Steps:
     def _refused(self, stage: Stage, reply: Reply) -> RelayLoginError | RelayUnavailableError:
         said = f"The relay {self._where} answered {outcome.in_words(reply)} at {stage}"
         if stage is Stage.AUTH and reply.code >= 500:
-            return RelayLoginError(f"{said}: it refuses the login. Check SMTP_USER and SMTP_PASSWORD.")
+            return RelayLoginError(f"{said}: it refuses the login. Check {self._login}.")
         if stage is Stage.TLS and reply.code >= 500:
-            return RelayLoginError(f"{said}: it refuses TLS. Check SMTP_TLS and SMTP_PORT. Nothing was sent.")
+            return RelayLoginError(f"{said}: it refuses TLS. Check {self._tls_and_port}. Nothing was sent.")
         return RelayUnavailableError(f"{said}.")
 
     def _unreachable(self, error: Exception) -> RelayLoginError | RelayUnavailableError:
@@ -130,20 +161,20 @@ class _Steps:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return RelayLoginError(
                 f"The certificate of the relay {self._where} cannot be trusted ({cause.verify_message}). Nothing was "
-                "sent. Check SMTP_HOST; SMTP_VERIFY=no only on your own network."
+                f"sent. Check {self._host}; {self._unverified} only on your own network."
             )
         if isinstance(cause, ssl.SSLError):
             return RelayLoginError(
                 f"The relay {self._where} does not speak TLS as asked for ({cause.reason}). Nothing was sent. Check "
-                "SMTP_TLS and SMTP_PORT."
+                f"{self._tls_and_port}."
             )
         return RelayUnavailableError(f"The relay {self._where} cannot be reached: {error}")
 
     def _lacking(self, stage: Stage, error: Exception) -> RelayLoginError:
         if stage is Stage.TLS:
             return RelayLoginError(
-                f"The relay {self._where} offers no STARTTLS. Nothing was sent. Check SMTP_PORT; SMTP_TLS=none only on "
-                "your own network."
+                f"The relay {self._where} offers no STARTTLS. Nothing was sent. Check {self._port}; "
+                f"{self._without_tls} only on your own network."
             )
         return RelayLoginError(f"The relay {self._where} offers no login that we can use at {stage}: {error}")
 

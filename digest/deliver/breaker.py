@@ -1,0 +1,136 @@
+"""The circuit breaker: notice that it is our mail that is refused, and stop before it burns through the list.
+
+In: every outcome. A refusal of the mail (`mail_problem`) costs no reader a try and is counted in memory, per edition
+and provider, since somebody last took the edition:
+
+    five in a row, and nobody else takes it     -> the edition is held
+    five at one provider, and others take it    -> that provider is paused, the others get theirs
+    five at a domain that is no large provider  -> a person is told; its readers are tried again ever more seldom
+
+Claims come provider by provider: when the first five of an edition are all one provider's, it is set aside for a
+moment, so that others are tried before anything is decided. Daum's filter refused a whole newspaper in May 2020; its
+readers elsewhere should not have waited for that. What was deferred goes out when a person releases the edition or
+resumes the provider. Mails that belong to no edition cannot be held: refusing them is charged, and a person is told.
+The alerts quote the relay without addresses.
+
+Alerts: `edition:ID`, `provider:NAME`, `mails:refused`.
+"""
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
+
+from digest.deliver.stops import Stops
+from digest.models import Delivery, DeliveryState, Outcome
+
+# One or two may be a filter's whim about one reader; five at each of some workers is still nobody's loss.
+_IN_A_ROW = 5
+_MORE_THAN_ONE = 2  # so many of the row elsewhere: not one provider's whim
+_KEPT = 50  # editions that are counted at the same time
+
+
+@dataclass(slots=True)
+class _Record:
+    """How one edition fares: who took it, and who refused how many since anybody, or since themselves, took one."""
+
+    taken: set[str] = field(default_factory=set)
+    row: Counter[str] = field(default_factory=Counter)
+    refused: Counter[str] = field(default_factory=Counter)
+    aside: str = ""  # the provider that was set aside until others were tried, and what it said
+    aside_problem: str = ""
+
+    def take(self, where: str) -> None:
+        self.taken.add(where)
+        if self.refused:
+            self.row.clear()
+            del self.refused[where]
+
+    def refuse(self, where: str) -> None:
+        self.row[where] += 1
+        self.refused[where] += 1
+
+    def is_taken_elsewhere(self, where: str) -> bool:
+        return len(self.taken) > (where in self.taken)
+
+    def is_refused_everywhere(self, where: str) -> bool:
+        total = self.row.total()
+        if total < _IN_A_ROW:
+            return False
+        return not self.is_taken_elsewhere(where) or total - max(self.row.values()) >= _MORE_THAN_ONE
+
+    def is_untried_elsewhere(self, where: str) -> bool:
+        return not self.is_taken_elsewhere(where) and set(self.row) == {where}
+
+    def is_refused_at(self, where: str) -> bool:
+        return self.refused[where] >= _IN_A_ROW and self.is_taken_elsewhere(where)
+
+
+class Breaker:
+    """The breaker of one worker."""
+
+    def __init__(self, stops: Stops) -> None:
+        self._stops = stops
+        self._records: dict[int | None, _Record] = {}
+
+    def heard(self, delivery: Delivery, outcome: Outcome) -> Outcome:
+        """Take note of an outcome; return it as it is to be settled."""
+        is_taken = outcome.state is DeliveryState.ACCEPTED
+        if not is_taken and not outcome.mail_problem:
+            return outcome
+        record = self._records.get(delivery.edition_id)
+        if record is None:
+            record = self._begin(delivery.edition_id)
+        where = delivery.provider or delivery.recipient.domain
+        if is_taken:
+            record.take(where)
+            if record.aside and delivery.edition_id is not None and record.is_refused_at(record.aside):
+                self._pause(record, delivery.edition_id, record.aside, record.aside_problem)
+            return outcome
+        record.refuse(where)
+        if delivery.edition_id is None:
+            return self._refused_alone(record, outcome)
+        return self._refused(record, delivery.edition_id, delivery, where, outcome)
+
+    def _begin(self, edition_id: int | None) -> _Record:
+        if len(self._records) >= _KEPT:
+            del self._records[next(iter(self._records))]
+        record = self._records[edition_id] = _Record()
+        return record
+
+    def _refused(self, record: _Record, edition_id: int, delivery: Delivery, where: str, outcome: Outcome) -> Outcome:
+        if self._stops.covers(delivery):
+            return outcome  # was on the wire; it is decided already, or will be when others were tried
+        if record.is_refused_everywhere(where):
+            if delivery.provider and record.is_untried_elsewhere(where) and not record.aside:
+                record.aside, record.aside_problem = where, outcome.mail_problem
+                self._stops.set_aside(delivery.provider)
+                return outcome
+            del self._records[edition_id]
+            why = f"{_IN_A_ROW} mails of it were refused in a row. {outcome.mail_problem}"
+            text = (
+                f"Edition {edition_id} is held: {why} Look at it with: digest editions show {edition_id}. Send it on "
+                f"with: digest editions release {edition_id}, or give it up with: digest editions cancel {edition_id}"
+            )
+            self._stops.hold_edition(edition_id, why=why, text=text)
+        elif record.is_refused_at(where) and delivery.provider:
+            self._pause(record, edition_id, where, outcome.mail_problem)
+        elif record.is_refused_at(where):
+            text = f"{where} refused {_IN_A_ROW} mails of edition {edition_id} in a row or more; others take it."
+            self._stops.tell_of_domain(where, f"{text} {outcome.mail_problem}")
+            return replace(outcome, charged=True)
+        return outcome
+
+    def _pause(self, record: _Record, edition_id: int, provider: str, problem: str) -> None:
+        del record.refused[provider]
+        why = f"It refused {_IN_A_ROW} mails of edition {edition_id} in a row; others take it. {problem}"
+        text = (
+            f"{provider} is paused. {why} Go on with: digest domains resume {provider}. Send what it refused of this "
+            f"edition with: digest domains resend {provider} --edition {edition_id}"
+        )
+        self._stops.pause_provider(provider, why=why, text=text)
+
+    def _refused_alone(self, record: _Record, outcome: Outcome) -> Outcome:
+        if record.row.total() >= _IN_A_ROW:
+            record.row.clear()
+            text = f"{_IN_A_ROW} mails that belong to no edition were refused in a row. {outcome.mail_problem}"
+            self._stops.tell_of_refusals(text)
+        return replace(outcome, charged=True)

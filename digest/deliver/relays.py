@@ -1,0 +1,102 @@
+"""Which relay a lane is opened to: the first, in the order of the settings, that is not paused.
+
+Each relay has its own `RelayWatch`. When one is paused, its places open lanes to the next; what is on the wire at it
+ends there, since nobody knows what it took. When the pause of a better one is over, one place tries it with its next
+mail; only when the relay has answered do the others follow, each after the outcomes of what it has under way. So a
+relay that comes and goes costs a lane or two, and never a reader a try.
+
+A relay may allow fewer connections than another: the places in front are its own. With one relay there is nothing to
+decide, and the lanes never ask.
+"""
+
+from collections.abc import Sequence
+
+from digest.clock import Clock
+from digest.database import Database
+from digest.deliver.place import Place
+from digest.deliver.relay_watch import RelayWatch
+from digest.deliver.transport import Transport, WayOut
+
+
+class Relay:
+    """One relay: the way to it, how it is, and the place that tries it after a pause."""
+
+    def __init__(self, way_out: WayOut, watch: RelayWatch) -> None:
+        self.name = way_out.name
+        self.transport: Transport = way_out.transport
+        self.connections = way_out.connections
+        self.watch = watch
+        self.tried_by: Place | None = None
+
+
+class Relays:
+    """All relays of one worker, best first."""
+
+    def __init__(self, ways_out: Sequence[WayOut], database: Database, clock: Clock) -> None:
+        is_only = len(ways_out) == 1
+        self._relays = [Relay(way, RelayWatch(database, clock, name=way.name, is_only=is_only)) for way in ways_out]
+        self._are_several = not is_only
+        self.most_connections = max(way.connections for way in ways_out)
+
+    @property
+    def are_paused(self) -> bool:
+        """Whether nothing should be sent now, by none of them."""
+        return all(relay.watch.is_paused for relay in self._relays)
+
+    def resume(self) -> None:
+        """End every pause early, for a pass that somebody asked for."""
+        for relay in self._relays:
+            relay.watch.resume()
+
+    def begin(self) -> None:
+        """Be ready for work (again): no place tries anything."""
+        for relay in self._relays:
+            relay.tried_by = None
+
+    def relay_for(self, place: Place) -> Relay | None:
+        """Return where this place should have its lane now, None for nowhere. Whoever goes there says `goes_to`."""
+        for relay in self._relays:
+            if relay.watch.is_paused:
+                continue
+            allowed = is_allowed(place, relay)
+            is_tried = relay.watch.is_on_trial and self._are_several
+            if is_tried and not (allowed and relay.tried_by in (None, place)):
+                continue  # until the one that tries it has an answer
+            return relay if allowed else None
+        return None
+
+    def goes_to(self, place: Place, relay: Relay) -> None:
+        """Note that the place will open its next lane there: if the relay was paused, it is the one that tries it."""
+        if relay.watch.is_on_trial:
+            relay.tried_by = place
+
+    def should_move(self, place: Place) -> bool:
+        """Whether the place's lane leads to a relay it should not use any more: end it after what is under way."""
+        return self._are_several and place.relay is not None and self.relay_for(place) is not place.relay
+
+    def move(self, place: Place, *, is_needed: bool) -> None:
+        """Note that the place takes nothing more for its lane; with `is_needed` mails wait to try another with."""
+        better = self.relay_for(place)
+        if is_needed and better is not None:
+            self.goes_to(place, better)
+
+    def is_trying(self, place: Place) -> bool:
+        """Whether the place is to try a relay that was paused, be there much to send or little."""
+        return self._are_several and any(relay.tried_by is place and relay.watch.is_on_trial for relay in self._relays)
+
+    def closed(self, place: Place) -> None:
+        """Note that the place's lane is closed, or could not be opened: if it tried its relay, another may."""
+        if place.relay is not None and place.relay.tried_by is place:
+            place.relay.tried_by = None
+
+
+def is_allowed(place: Place, relay: Relay) -> bool:
+    """Whether the relay allows so many connections that this place may be one of them.
+
+    With one connection that is the second place, which takes every mail: the first is for `Lane.FIRST` alone.
+    """
+    if place.is_alone:
+        return True
+    if relay.connections == 1:
+        return place.number == 1
+    return place.number < relay.connections

@@ -1,0 +1,167 @@
+"""Several relays: which of them gets the mails while one is in trouble, and after."""
+
+import asyncio
+from collections import Counter
+
+import pytest
+
+from digest.database import Database, alerts
+from digest.deliver.sender import Sender
+from digest.deliver.transport import WayOut
+from digest.deliver.transports.smtp import SmtpTransport
+from digest.models import DeliveryState
+from tests.support import ledger
+from tests.support.clock import StoppedClock
+from tests.support.relay import relay_to
+from tests.support.settings import make_settings
+from tests.support.smtp_server import CLOSE, HostileServer, Received, Script
+
+pytestmark = pytest.mark.anyio
+
+ACCEPTED, DEFERRED = DeliveryState.ACCEPTED, DeliveryState.DEFERRED
+QUEUED, UNCERTAIN = DeliveryState.QUEUED, DeliveryState.UNCERTAIN
+
+
+def _sender(
+    database: Database,
+    clock: StoppedClock,
+    main: SmtpTransport,
+    backup: HostileServer,
+    *,
+    connections: int = 4,
+    backup_connections: int = 3,
+) -> Sender:
+    further = WayOut("backup", relay_to(backup, final_timeout_seconds=5), backup_connections)
+    settings = make_settings(smtp_connections=connections)
+    return Sender(database, settings, main, clock=clock, owner="a", further=[further], chance=lambda: 0.5)
+
+
+async def _alerts(database: Database) -> dict[str, str]:
+    async with database.read() as connection:
+        return {alert.matter: alert.text for alert in await alerts.list_open(connection)}
+
+
+async def test_a_first_relay_that_refuses_the_login_leaves_everything_to_the_next(
+    database: Database, clock: StoppedClock
+) -> None:
+    """A changed password in the night: the morning's edition goes out, nobody is charged a try, a person is told."""
+    edition = await ledger.make_edition(database, at=clock(), readers=40)
+    refusing = Script({"AUTH": "535 5.7.8 wrong password"}, extensions=("AUTH PLAIN",))
+    async with HostileServer(refusing) as main, HostileServer() as backup:
+        await _sender(database, clock, relay_to(main, user="news", password="wrong"), backup).send_due()
+
+    assert (main.mails, Counter(backup.recipients)) == ([], Counter(edition.recipients))
+    assert await ledger.states(database) == {ACCEPTED: 40}
+    assert await ledger.attempt_rows(database) == []
+    told = await _alerts(database)
+    assert list(told) == ["relay"]
+    assert "535 5.7.8 wrong password" in told["relay"]
+
+
+async def test_a_first_relay_that_dies_in_the_middle_leaves_the_rest_to_the_next(
+    database: Database, clock: StoppedClock
+) -> None:
+    """What was on the wire at it is not given to the other: it may have been taken."""
+    edition = await ledger.make_edition(database, at=clock(), readers=60)
+    async with HostileServer() as main, HostileServer() as backup:
+
+        def die(_mail: Received) -> None:
+            if len(main.mails) == 10:
+                main.script.replies.update({"greeting": "421 4.3.2 going down", "BODY": CLOSE, "MAIL": CLOSE})
+
+        main.on_mail = die
+        sender = _sender(database, clock, relay_to(main), backup)
+        await sender.send_due()
+        clock.advance(minutes=1)
+        await sender.send_due()
+
+    found = await ledger.states(database)
+    assert set(found) <= {ACCEPTED, UNCERTAIN}
+    assert found[UNCERTAIN] <= 4  # one per lane
+    assert Counter(main.recipients + backup.recipients) == Counter(edition.recipients)
+    assert len(backup.recipients) > 30
+    assert {row["attempts"] for row in await ledger.rows(database) if row["state"] is not UNCERTAIN} <= {0, 1}
+
+
+async def test_lanes_move_back_when_the_first_relay_works_again(database: Database, clock: StoppedClock) -> None:
+    """One lane tries it; the others go on with the next relay until it has answered, and follow then."""
+    first = await ledger.make_edition(database, at=clock(), readers=20)
+    async with HostileServer(Script({"greeting": "421 4.3.2 not now"})) as main, HostileServer() as backup:
+        sender = _sender(database, clock, relay_to(main), backup)
+        await sender.send_due()
+        assert sorted(backup.recipients) == sorted(first.recipients)
+
+        main.script.replies.clear()
+        connections, was_tried = main.connections, asyncio.Event()
+
+        async def not_before_it_was_tried(_mail: Received) -> None:
+            await asyncio.wait_for(was_tried.wait(), 5)
+
+        async def tried(_mail: Received) -> None:
+            if not was_tried.is_set():
+                assert main.connections == connections + 1  # one lane, not all of them
+                was_tried.set()
+
+        backup.on_mail, main.on_mail = not_before_it_was_tried, tried
+        second = await ledger.make_edition(database, at=clock(), readers=100, slot="evening")
+        await sender.send_due()
+
+    later = backup.recipients[20:]
+    assert Counter(main.recipients + later) == Counter(second.recipients)
+    assert len(later) <= 3 * 2  # what its lanes had under way when the first relay answered
+    assert await ledger.states(database) == {ACCEPTED: 120}
+    assert await _alerts(database) == {}
+
+
+async def test_a_relay_that_fails_again_when_it_is_tried_costs_one_lane_and_no_reader(
+    database: Database, clock: StoppedClock
+) -> None:
+    """It answers the greeting and refuses every envelope: the mails with which it was tried are not charged."""
+    await ledger.make_edition(database, at=clock(), readers=60)
+    script = Script({"greeting": "421 4.3.2 not now"})
+    async with HostileServer(script) as main, HostileServer() as backup:
+        sender = _sender(database, clock, relay_to(main), backup)
+        await ledger.make_single(database, at=clock())
+        await sender.send_due()
+        script.replies = {"MAIL": "451 4.3.0 out of order"}
+        await ledger.make_edition(database, at=clock(), readers=60, slot="evening")
+        await sender.send_due()
+
+    found = await ledger.states(database)
+    assert found[DEFERRED] == 3
+    assert found[ACCEPTED] == 121 - 3
+    assert {row["attempts"] for row in await ledger.rows(database) if row["state"] is DEFERRED} == {0}
+    assert list(await _alerts(database)) == ["relay"]
+
+
+async def test_a_relay_that_allows_one_connection_takes_every_kind_of_mail_over_it(
+    database: Database, clock: StoppedClock
+) -> None:
+    """The place in front is for mails somebody waits for alone; with one connection none is set aside."""
+    await ledger.make_edition(database, at=clock(), readers=20)
+    await ledger.make_single(database, at=clock())
+    async with HostileServer(Script({"greeting": "421 4.3.2 not now"})) as main, HostileServer() as backup:
+        await _sender(database, clock, relay_to(main), backup, backup_connections=1).send_due()
+
+    assert backup.connections == 1
+    assert await ledger.states(database) == {ACCEPTED: 21}
+
+
+async def test_when_every_relay_fails_nobody_is_charged_and_each_is_told(
+    database: Database, clock: StoppedClock
+) -> None:
+    """Each of them is somebody's to repair."""
+    await ledger.make_edition(database, at=clock(), readers=10)
+    away = {"greeting": "421 4.3.2 not now"}
+    async with HostileServer(Script(dict(away))) as main, HostileServer(Script(dict(away))) as backup:
+        sender = _sender(database, clock, relay_to(main), backup)
+        assert await sender.send_due() == 0
+        rows = await ledger.rows(database)
+        assert {(row["state"], row["attempts"], row["lease_owner"]) for row in rows} == {(QUEUED, 0, None)}
+        assert set(await _alerts(database)) == {"relay", "relay:backup"}
+
+        backup.script.replies.clear()
+        await sender.send_due()
+
+    assert await ledger.states(database) == {ACCEPTED: 10}
+    assert list(await _alerts(database)) == ["relay"]
