@@ -1,7 +1,8 @@
-"""How an edition's sending stands while it goes on: per recipient domain, and how fast.
+"""How an edition's sending stands while it goes on: per provider and recipient domain, and how fast.
 
-Only looks. The numbers come from the rows themselves, so that any process on any machine sees the same; asking costs a
-walk over the edition's deliveries, so those who watch ask every few seconds, not in a loop.
+Only looks. The numbers come from the rows themselves, so that any process on any machine sees the same; `digest
+editions watch` and `/metrics` both ask here. Asking costs one walk over the edition's deliveries, so those who watch
+ask every few seconds, not in a loop.
 """
 
 from dataclasses import dataclass, field
@@ -10,21 +11,28 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 
 from digest.database.connection import Connection
-from digest.database.tables import deliveries
+from digest.database.tables import deliveries, is_of_edition
 from digest.models import DeliveryState
 
 d = deliveries.c
 
 _RATE_WINDOW = timedelta(minutes=1)
+_LONGER_WINDOW = timedelta(hours=1)
 _WAITING = (DeliveryState.QUEUED, DeliveryState.ATTEMPTING, DeliveryState.DEFERRED)
 
 
 @dataclass(frozen=True, slots=True)
 class DomainProgress:
-    """One recipient domain's deliveries by state."""
+    """One recipient domain's deliveries by state. `provider` is who receives its mail; empty: not one of the large.
+
+    Of the accepted ones, `accepted_last_minute` and `accepted_last_hour` were taken within that time.
+    """
 
     domain: str
     by_state: dict[DeliveryState, int] = field(default_factory=dict)
+    provider: str = ""
+    accepted_last_minute: int = 0
+    accepted_last_hour: int = 0
 
     @property
     def total(self) -> int:
@@ -58,22 +66,47 @@ class Progress:
             return 0
         return round(self.waiting * 60 / self.accepted_last_minute) if self.accepted_last_minute else None
 
+    def of_providers(self) -> "tuple[DomainProgress, ...]":
+        """Return the domains of each provider as one, under its name; those of no large provider by themselves."""
+        joined: dict[str, DomainProgress] = {}
+        for each in self.domains:
+            name = each.provider or each.domain
+            joined[name] = _sum(joined[name], each) if name in joined else _named(each, name)
+        return tuple(sorted(joined.values(), key=lambda each: -each.total))
+
 
 async def of_edition(connection: Connection, edition_id: int, *, now: datetime) -> Progress:
     """Return how the edition's sending stands at `now`."""
+    is_accepted = sa.and_(d.state == DeliveryState.ACCEPTED, d.settled_at <= now)
+    within = [
+        sa.func.sum(sa.case((sa.and_(is_accepted, d.settled_at > now - window), 1), else_=0))
+        for window in (_RATE_WINDOW, _LONGER_WINDOW)
+    ]
     rows = await connection.execute(
-        sa.select(d.domain, d.state, sa.func.count()).where(d.edition_id == edition_id).group_by(d.domain, d.state)
+        sa.select(d.domain, d.provider, d.state, sa.func.count(), *within)
+        .where(is_of_edition, d.edition_id == edition_id)
+        .group_by(d.domain, d.provider, d.state)
     )
-    found: dict[str, dict[DeliveryState, int]] = {}
-    for domain, state, number in rows:
-        found.setdefault(domain, {})[state] = number
-    domains = sorted((DomainProgress(name, states) for name, states in found.items()), key=lambda each: -each.total)
-    accepted = await connection.scalar(
-        sa.select(sa.func.count()).where(
-            d.edition_id == edition_id,
-            d.state == DeliveryState.ACCEPTED,
-            d.settled_at > now - _RATE_WINDOW,
-            d.settled_at <= now,
-        )
+    found: dict[tuple[str, str], DomainProgress] = {}
+    for domain, provider, state, number, last_minute, last_hour in rows:
+        each = DomainProgress(domain, {state: number}, provider, int(last_minute), int(last_hour))
+        before = found.get((domain, provider))
+        found[(domain, provider)] = each if before is None else _sum(before, each)
+    domains = sorted(found.values(), key=lambda each: -each.total)
+    return Progress(tuple(domains), sum(each.accepted_last_minute for each in domains))
+
+
+def _sum(one: DomainProgress, other: DomainProgress) -> DomainProgress:
+    """Return both together, under the name of the first."""
+    states = {state: one.by_state.get(state, 0) + other.by_state.get(state, 0) for state in DeliveryState}
+    return DomainProgress(
+        one.domain,
+        {state: number for state, number in states.items() if number},
+        one.provider,
+        one.accepted_last_minute + other.accepted_last_minute,
+        one.accepted_last_hour + other.accepted_last_hour,
     )
-    return Progress(tuple(domains), accepted or 0)
+
+
+def _named(each: DomainProgress, name: str) -> DomainProgress:
+    return DomainProgress(name, each.by_state, each.provider, each.accepted_last_minute, each.accepted_last_hour)

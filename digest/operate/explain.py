@@ -197,7 +197,7 @@ def _by_choice(facts: Facts, zone: ZoneInfo) -> _Answer:
     if edition.released_at is not None and facts.subscribed_at > edition.released_at:
         since, released = _at(facts.subscribed_at, zone), _at(edition.released_at, zone)
         return "subscribed_later", f"subscribed at {since}, after edition {edition.id} was released at {released}", ""
-    shown = [each for each in facts.placed if each.placement.role is not Role.LEFT_OUT]
+    shown = [each for each in facts.placed if each.placement.role not in (Role.LEFT_OUT, Role.REPEATED)]
     wanted = [each for each in shown if not facts.sections or each.placement.section in facts.sections]
     if not wanted:
         chosen = ", ".join(facts.sections) or "any section"

@@ -25,6 +25,7 @@ from digest.deliver.transports import OUTBOX_FOLDER
 from digest.errors import DatabaseUnavailableError, FixSetupError
 from digest.models import DeliveryState, Edition, EditionState
 from digest.operate.house import House, open_house
+from digest.operate.metrics import Metrics
 from digest.operate.worker import json_lines, prepare, stopped_by_signals, work_until
 from digest.web import app
 
@@ -103,6 +104,7 @@ async def _pages(house: House, sample_started_at: datetime | None) -> AsyncItera
         clock=house.clock,
         sample_started_at=sample_started_at,
         outbox_dir=None if settings.has_relay else settings.data_dir / OUTBOX_FOLDER,
+        metrics=Metrics(house.database, house.clock).exposition,
     )
     config = uvicorn.Config(
         application,

@@ -1,25 +1,20 @@
 """Mails to be looked at: an edition's, or what a slot would bring now, for an address that no reader has.
 
-In: an edition or a slot. Out: a mail composed exactly as readers get it, but for the link that leaves: here it is one
-of a reader who does not exist. It opens the real page and works like the real one, yet nobody is unsubscribed by trying
-it. Nothing is stored here.
+In: an edition or a slot. Out: a mail composed exactly as readers get it, but for the link that leaves, which is
+nobody's (`digest.compose.nobody`). Nothing is stored here.
 """
 
 import asyncio
-from dataclasses import replace
 from datetime import datetime
 
-from digest import links, splice
 from digest.compose import composer, editor
 from digest.compose.kinds import digest as digest_kind
+from digest.compose.nobody import with_nobodys_link
 from digest.compose.render import Renderer
 from digest.config import Settings
 from digest.database import Database, most_read
 from digest.errors import NotFoundError
 from digest.models import Edition, EditionState, Format, Mail, Slot, Variant
-from digest.tokens import TokenPurpose
-
-_NOBODY = 0  # rows are counted from 1
 
 
 async def edition_mail(
@@ -71,15 +66,3 @@ async def specimen_mail(settings: Settings, renderer: Renderer, language: str) -
     """Return a digest of invented articles, for a service that has collected nothing yet."""
     composed = await asyncio.to_thread(digest_kind.specimen, renderer, settings, language)
     return with_nobodys_link(composed.mail, settings)
-
-
-def with_nobodys_link(mail: Mail, settings: Settings) -> Mail:
-    """Write the leaving link of a reader who does not exist into every part of `mail`; other slots stay open."""
-    url = links.unsubscribe_url(settings.base_url, settings.keyring.make(TokenPurpose.LEAVE, _NOBODY)).encode()
-    slot = splice.marker(splice.UNSUBSCRIBE_URL).encode()
-    return replace(
-        mail,
-        headers=mail.headers.replace(slot, url),
-        text=mail.text.replace(slot, url),
-        html=mail.html.replace(slot, url),
-    )

@@ -17,8 +17,10 @@ from digest.clock import Clock
 from digest.config import Settings
 from digest.database import Database
 from digest.errors import TryLaterError
+from digest.web import metrics as metrics_page
 from digest.web import outbox, sample
 from digest.web.guard import Guard, Policy, picture_origins
+from digest.web.metrics import Gather
 from digest.web.pages import Pages
 from digest.web.templating import Templates
 
@@ -32,11 +34,13 @@ def build(
     clock: Clock,
     sample_started_at: datetime | None,
     outbox_dir: Path | None,
+    metrics: Gather | None = None,
 ) -> Starlette:
     """Build the app.
 
     `sample_started_at`: when the sample newspaper came out; it is served only if `settings.sample`. `outbox_dir`: where
-    the built-in receiving server keeps mails; None, or any relay in the settings: there is no outbox.
+    the built-in receiving server keeps mails; None, or any relay in the settings: there is no outbox. `metrics`
+    gathers what `/metrics` tells; None: there is no such page.
     """
     policy = Policy(picture_origins(settings))
     templates = Templates(settings)
@@ -54,6 +58,9 @@ def build(
     quiet = set(_QUIET)
     if kept_mails is not None:
         routes += outbox.routes(templates, policy, kept_mails)
+    if metrics is not None:
+        routes += metrics_page.routes(settings, metrics)
+        quiet.add("metrics")
     if settings.sample and sample_started_at is not None:
         newspaper = sample.routes(templates.render, settings.base_url, sample_started_at, clock)
         quiet |= {route.name for route in newspaper if isinstance(route, Route)}

@@ -92,7 +92,7 @@ async def open_paper(database: Database, clock: StoppedClock, sink: Sink, folder
     async with FeedServer() as feed:
         settings = make_settings(
             data_dir=folder / "var",
-            sources=f"gaon | feed | {feed.feed_url} | rights=full_text_mail",
+            sources=f"gaon | feed | {feed.feed_url} | rights=full_text_mail permission='own paper'",
             private_hosts=f"127.0.0.1:{feed.port}",
             smtp_host="127.0.0.1",
             smtp_port=sink.port,

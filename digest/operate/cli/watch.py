@@ -1,7 +1,7 @@
 """`digest editions watch`: how an edition's sending goes on, until it is through.
 
-On a terminal a bar with the rate of the last minute, the time left, and a line per large recipient domain; elsewhere
-one line a look; with --json one document, once. Looking changes nothing and may be ended at any time.
+On a terminal a bar with the rate of the last minute, the time left, and a line per provider or large recipient domain;
+elsewhere one line a look; with --json one document, once. Looking changes nothing and may be ended at any time.
 """
 
 import asyncio
@@ -98,20 +98,21 @@ def _drawn(edition: "Edition", progress: "Progress") -> "RenderableType":
         DeliveryState.UNCERTAIN,
         DeliveryState.DROPPED,
     )
-    table = Table("domain", *(str(state) for state in shown), "waiting", box=None, pad_edge=False)
+    table = Table("provider or domain", *(str(state) for state in shown), "waiting", box=None, pad_edge=False)
     for column in table.columns[1:]:
         column.justify = "right"
-    for domain in progress.domains[:_DOMAINS_SHOWN]:
+    rows = progress.of_providers()
+    for domain in rows[:_DOMAINS_SHOWN]:
         settled = sum(domain.by_state.get(state, 0) for state in shown if state is not DeliveryState.DEFERRED)
         table.add_row(
             domain.domain, *(str(domain.by_state.get(state, 0)) for state in shown), str(domain.total - settled)
         )
-    hidden = len(progress.domains) - _DOMAINS_SHOWN
+    hidden = len(rows) - _DOMAINS_SHOWN
     return Group(
         Text(_in_a_line(edition, progress)),
         ProgressBar(total=max(progress.total, 1), completed=progress.total - progress.waiting, width=60),
         table,
-        Text(f"… and {hidden} more domains" if hidden > 0 else ""),
+        Text(f"… and {hidden} more" if hidden > 0 else ""),
     )
 
 
@@ -130,5 +131,7 @@ def _as_json(edition: "Edition", progress: "Progress") -> dict[str, object]:
         "waiting": progress.waiting,
         "accepted_last_minute": progress.accepted_last_minute,
         "seconds_left": progress.seconds_left,
-        "domains": [{"domain": each.domain, "by_state": each.by_state} for each in progress.domains],
+        "domains": [
+            {"domain": each.domain, "provider": each.provider, "by_state": each.by_state} for each in progress.domains
+        ],
     }

@@ -1,0 +1,41 @@
+"""Seeds: copies of an edition that go to the operator's own mailboxes at the large providers, before the readers.
+
+In: the edition's main variant (the newspaper's language, HTML, all sections) as composed, and `SEED_ADDRESSES`. Out:
+one message for all of them and a delivery each, queued in the first lane when the edition is released: with a cut-off
+before the planned time there is time to look, and to hold the edition. They belong to no edition's sum, and the link
+that leaves is nobody's (`nobody`). Unique by edition and address: releasing again queues nothing twice. What the
+provider makes of a seed changes nothing for the readers.
+"""
+
+from datetime import datetime
+
+from digest.compose.nobody import with_nobodys_link
+from digest.config import Settings
+from digest.database import Connection, kept_mails, messages
+from digest.models import Edition, Format, Lane, Mail, MessageKind, NewMessage, Variant
+
+
+def main_variant(settings: Settings) -> Variant | None:
+    """Return the variant that seeds are sent; None if there are no seeds."""
+    return Variant(settings.language, Format.HTML) if settings.seed_addresses else None
+
+
+async def queue(
+    connection: Connection, settings: Settings, edition: Edition, mail: Mail, *, now: datetime, deadline_at: datetime
+) -> int:
+    """Queue the edition's seeds and return how many are new. `mail` is the main variant's, with all its slots open."""
+    message = NewMessage(
+        key=kept_mails.seed_key(edition.id),
+        kind=MessageKind.DIGEST,
+        variant="",
+        language=settings.language,
+        mail=with_nobodys_link(mail, settings),
+        keeps_copy=True,
+    )
+    queued = 0
+    for address in settings.seeds:
+        delivery_id = await messages.queue_one(
+            connection, message, address, lane=Lane.FIRST, at=now, deadline_at=deadline_at
+        )
+        queued += delivery_id is not None
+    return queued
