@@ -29,6 +29,8 @@ from digest.errors import AddressRefusedError, SourceUnreachableError
 Resolve = Callable[[str, int], Awaitable[list[str]]]
 """Look up the addresses of a name (and port)."""
 
+PRODUCT = "newspaper-digest"
+"""Our name in User-Agent, and the one that robots.txt may speak to."""
 _MAX_REDIRECTS = 5
 _PERMANENT = (301, 308)
 _REDIRECTS = (*_PERMANENT, 302, 303, 307)
@@ -47,6 +49,9 @@ _REFUSED_NETWORKS = tuple(
         "2002::/16",  # 6to4
         "fec0::/10",
         "3fff::/20",  # documentation (RFC 9637)
+        "168.63.129.16/32",  # a public number that is Azure's own service inside of every machine there
+        "192.0.0.0/24",  # Oracle's metadata, and what newer Pythons call global in it
+        "5f00::/16",  # inside of providers (RFC 9602)
     )
 )
 
@@ -69,7 +74,7 @@ def user_agent(settings: Settings) -> str:
     """Say who fetches and where to complain, so that a paper's administrator need not guess."""
     site = str(URL(settings.newspaper_site))  # a Korean domain in its ASCII form
     contact = settings.operator_email or settings.reply_to
-    return f"newspaper-digest/{__version__} (+{site}; {contact})"
+    return f"{PRODUCT}/{__version__} (+{site}; {contact})"
 
 
 class Outbound:
@@ -100,22 +105,28 @@ class Outbound:
             await self._session.close()
 
     async def get(
-        self, url: str, *, timeout_seconds: float, max_bytes: int, headers: Mapping[str, str] | None = None
+        self,
+        url: str,
+        *,
+        timeout_seconds: float,
+        max_bytes: int,
+        headers: Mapping[str, str] | None = None,
+        is_cut: bool = False,
     ) -> Fetched:
-        """Fetch `url`, whatever the status of its answer.
+        """Fetch `url`, whatever the status of its answer. `is_cut`: of a larger one return the first `max_bytes`.
 
         Raises `SourceUnreachableError` (no answer, too slow, too large, too many redirects) and `AddressRefusedError`.
         """
-        return await self._timed(url, timeout_seconds, max_bytes, headers or {})
+        return await self._timed(url, timeout_seconds, _Limit(max_bytes, is_cut), headers or {})
 
     async def peek(self, url: str, *, timeout_seconds: float) -> Fetched:
         """Ask for `url` but read only status and headers. For seeing whether something is there; errors as `get`."""
         return await self._timed(url, timeout_seconds, None, {"Range": "bytes=0-0"})
 
-    async def _timed(self, url: str, seconds: float, max_bytes: int | None, headers: Mapping[str, str]) -> Fetched:
+    async def _timed(self, url: str, seconds: float, limit: "_Limit | None", headers: Mapping[str, str]) -> Fetched:
         try:
             async with asyncio.timeout(seconds):
-                return await self._follow(url, max_bytes, headers)
+                return await self._follow(url, limit, headers)
         except TimeoutError as error:
             raise SourceUnreachableError(f"There was no complete answer within {seconds:g} seconds.") from error
         except aiohttp.InvalidURL as error:
@@ -127,7 +138,7 @@ class Outbound:
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise SourceUnreachableError(f"The connection failed: {error or type(error).__name__}") from error
 
-    async def _follow(self, start: str, max_bytes: int | None, headers: Mapping[str, str]) -> Fetched:
+    async def _follow(self, start: str, limit: "_Limit | None", headers: Mapping[str, str]) -> Fetched:
         url = self._checked(start)
         may_be_private = _is_named(self._private, url)
         moved_to, only_permanent = "", True
@@ -135,7 +146,7 @@ class Outbound:
             async with self._open_session().get(url, headers=headers, allow_redirects=False) as response:
                 location = response.headers.get("Location")
                 if response.status not in _REDIRECTS or location is None:
-                    body = b"" if max_bytes is None else await _body(response, max_bytes)
+                    body = b"" if limit is None else await _body(response, limit)
                     return Fetched(str(url), response.status, response.headers, body, moved_to)
                 only_permanent = only_permanent and response.status in _PERMANENT
             url = self._checked(str(url.join(URL(location))))
@@ -234,14 +245,25 @@ async def _look_up(host: str, port: int) -> list[str]:
     return list(dict.fromkeys(str(info[4][0]) for info in infos))
 
 
-async def _body(response: aiohttp.ClientResponse, max_bytes: int) -> bytes:
-    too_large = f"The answer is larger than {max_bytes:,} bytes (FETCH_MAX_BYTES)."
-    if (response.content_length or 0) > max_bytes:
+@dataclass(frozen=True, slots=True)
+class _Limit:
+    """How many bytes of a body are taken, and whether a larger one is cut there or refused."""
+
+    max_bytes: int
+    is_cut: bool
+
+
+async def _body(response: aiohttp.ClientResponse, limit: _Limit) -> bytes:
+    too_large = f"The answer is larger than {limit.max_bytes:,} bytes (FETCH_MAX_BYTES)."
+    if (response.content_length or 0) > limit.max_bytes and not limit.is_cut:
         raise SourceUnreachableError(too_large)
     pieces, length = [], 0
     async for piece in response.content.iter_chunked(_CHUNK):
         length += len(piece)
-        if length > max_bytes:
-            raise SourceUnreachableError(too_large)
         pieces.append(piece)
-    return b"".join(pieces)
+        if length > limit.max_bytes:
+            if not limit.is_cut:
+                raise SourceUnreachableError(too_large)
+            response.close()
+            break
+    return b"".join(pieces)[: limit.max_bytes]

@@ -1,49 +1,40 @@
-"""Fetch the sources that are due and keep what is new.
+"""Collect the sources that are due and keep what is new.
 
-In: the sources' rows, the world. Out: articles and revisions, or a source marked as failed. For each source: claim with
-a lease → fetch → read (in the reader's process) → store and release in one transaction. Whatever goes wrong with one
-source is recorded at that source, with the next time to try, and never stops another; after three failures in a row a
-person is told (alert `source:NAME`), and the alert is closed by itself at recovery. A worker that dies in between
-leaves a lease that runs out, and storing again changes nothing.
-
-Events: source.fetched, source.unchanged, source.failed, source.recovered (numbers and the source's name)
+In: the sources' rows, the world. Out: articles and revisions, or a source marked as failed. Due sources are claimed
+with a lease, some hundred at a time, and gathered side by side (`gather`): one request at a time per host, so many
+documents in memory at a time. What they bring is kept in batches (`keep`) while others are still being fetched.
+Whatever goes wrong with one source is recorded at that source, with the next time to try, and never stops another. A
+pass begins no fetch after a minute and gives back what it did not come to. A worker that dies in between leaves
+leases that run out, and storing again changes nothing.
 """
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from digest import events
-from digest.clock import Clock
+from digest import schedule
+from digest.clock import Clock, monotonic_seconds
 from digest.collect import freshness, pictures
-from digest.collect.fetch import Page, fetch
-from digest.collect.normalize import clean_line, shorten
+from digest.collect.gather import Gathered, Gatherer, gather, read_wholly
+from digest.collect.keep import CollectReport, Keeper, keep
+from digest.collect.page import check_selectors, selectors_of
+from digest.collect.politeness import HostQueue
 from digest.collect.reader import Reader
-from digest.collect.source import Parsed
 from digest.collect.sources import SOURCE_TYPES
 from digest.config import Settings
-from digest.database import Database, alerts, articles, most_read, sources
-from digest.database.articles import Stored
-from digest.errors import DatabaseUnavailableError, DigestError, SettingMistake, SettingsError, WrongStateError
-from digest.models import FoundArticle, Purpose, Source, SourceSpec
+from digest.database import Database, sources, turns
+from digest.errors import SettingMistake, SettingsError, WrongStateError
+from digest.models import FoundArticle, Source, SourceSpec
 from digest.outbound import Outbound
 
-_AT_ONCE = 8
-_PROBLEM_LETTERS = 1000
+__all__ = ["CollectReport", "Look", "collect_due", "collect_source", "host_queue", "look", "provision"]
 
-
-@dataclass(frozen=True, slots=True)
-class CollectReport:
-    """What came of one source's turn. `problem` is empty where all went well; `doubts` are for the operator's eyes."""
-
-    source: str
-    found: int = 0
-    new: int = 0
-    revised: int = 0
-    doubts: tuple[str, ...] = ()
-    problem: str = ""
+_AT_ONCE = 16  # documents in memory at a time, of up to FETCH_MAX_BYTES each
+_PASS_SECONDS = 60.0
+_BATCH = 100
+_BATCH_SECONDS = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,26 +47,35 @@ class Look:
     doubts: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Turn:
-    """Everything a source's turn needs; the same for all sources of a pass."""
-
-    database: Database
-    outbound: Outbound
-    settings: Settings
-    reader: Reader
-    clock: Clock
-    owner: str
-
-
 async def provision(database: Database, settings: Settings, *, now: datetime) -> None:
-    """Bring the stored sources in step with `SOURCES`; `SettingsError` for a type that does not exist."""
-    for spec in settings.sources:
-        if spec.type not in SOURCE_TYPES:
-            why = f"source {spec.name}: there is no source type {spec.type!r}"
-            raise SettingsError([SettingMistake("SOURCES", why, f"Write one of: {', '.join(SOURCE_TYPES)}.")])
+    """Bring the stored sources in step with `SOURCES`.
+
+    Raises `SettingsError` for a type that does not exist, or for what is no CSS selector.
+    """
+    mistakes = [mistake for spec in settings.sources for mistake in _mistakes(spec)]
+    if mistakes:
+        raise SettingsError(mistakes)
     async with database.begin() as connection:
         await sources.provision(connection, settings.sources, now=now)
+
+
+def _mistakes(spec: SourceSpec) -> list[SettingMistake]:
+    if spec.type not in SOURCE_TYPES:
+        why = f"source {spec.name}: there is no source type {spec.type!r}"
+        return [SettingMistake("SOURCES", why, f"Write one of: {', '.join(SOURCE_TYPES)}.")]
+    try:
+        check_selectors(selectors_of(spec.options))
+    except SettingsError as error:
+        return [
+            SettingMistake("SOURCES", f"source {spec.name}: {one.name}={one.why}", one.instead)
+            for one in error.mistakes
+        ]
+    return []
+
+
+def host_queue(settings: Settings) -> HostQueue:
+    """Return the queue of hosts that all fetching of a process shares."""
+    return HostQueue(pause_seconds=settings.fetch_pause_seconds, private_hosts=settings.private_hosts)
 
 
 async def collect_due(
@@ -85,25 +85,28 @@ async def collect_due(
     *,
     clock: Clock,
     owner: str,
-    limit: int = 20,
+    limit: int = 200,
     reader: Reader | None = None,
+    hosts: HostQueue | None = None,
 ) -> list[CollectReport]:
-    """Collect every source whose time has come, up to `limit`; returns at once where there is none.
+    """Collect every source whose time has come, `limit` at a time; returns at once where there is none.
 
-    `reader` None: a reading process is started for this pass and ended with it. A worker hands in one that lasts.
+    `reader` None: a reading process is started for this pass and ended with it. A worker hands in one that lasts, and
+    the queue of hosts that it shares with all its fetching.
     """
-    async with database.begin() as connection:
-        claimed = await sources.claim_due(connection, owner=owner, now=clock(), lease=_lease(settings), limit=limit)
-    if not claimed:
-        return []
+    until = monotonic_seconds() + _PASS_SECONDS
+    reports: list[CollectReport] = []
     async with _lasting(reader) as lasting:
-        turn = _Turn(database, outbound, settings, lasting, clock, owner)
         gate = asyncio.Semaphore(_AT_ONCE)
-        outcomes = await asyncio.gather(*(_gated(gate, turn, source) for source in claimed), return_exceptions=True)
-    reports = [outcome for outcome in outcomes if isinstance(outcome, CollectReport)]
-    for outcome in outcomes:
-        if isinstance(outcome, BaseException):
-            raise outcome
+        gatherer = Gatherer(outbound, settings, lasting, hosts or host_queue(settings), gate, until)
+        keeper = Keeper(database, settings, clock, owner, _cutoffs(settings, clock()))
+        while monotonic_seconds() < until:
+            async with database.begin() as connection:
+                lease = _lease(settings)
+                claimed = await sources.claim_due(connection, owner=owner, now=clock(), lease=lease, limit=limit)
+            if not claimed:
+                break
+            reports += await _collect(gatherer, keeper, claimed)
     return reports
 
 
@@ -116,6 +119,7 @@ async def collect_source(
     clock: Clock,
     owner: str,
     reader: Reader | None = None,
+    hosts: HostQueue | None = None,
 ) -> CollectReport:
     """Collect one source now, whether due or not; `NotFoundError` if there is none of that name."""
     async with database.begin() as connection:
@@ -124,16 +128,17 @@ async def collect_source(
     if claimed is None:
         raise WrongStateError(f"Another worker is fetching {name} at this moment. Try again in a minute.")
     async with _lasting(reader) as lasting:
-        return await _collect(_Turn(database, outbound, settings, lasting, clock, owner), claimed)
+        gatherer = Gatherer(outbound, settings, lasting, hosts or host_queue(settings), asyncio.Semaphore(1))
+        keeper = Keeper(database, settings, clock, owner, _cutoffs(settings, clock()))
+        (report,) = await _collect(gatherer, keeper, [claimed])
+    return report
 
 
 async def look(outbound: Outbound, settings: Settings, spec: SourceSpec, *, reader: Reader | None = None) -> Look:
     """Fetch and read a source without storing anything; raises what fetching and reading raise."""
-    page = await _fetch(outbound, settings, spec.url)
-    if page is None:
-        raise AssertionError("a fetch without conditions is never unchanged")
     async with _lasting(reader) as lasting:
-        parsed = await _read(lasting, settings, spec, page)
+        gatherer = Gatherer(outbound, settings, lasting, host_queue(settings), asyncio.Semaphore(1))
+        page, parsed = await read_wholly(gatherer, spec)
     doubts = freshness.summary((*page.doubts, *parsed.doubts), parsed.articles)
     return Look(parsed.kind, parsed.title, parsed.articles, doubts)
 
@@ -143,136 +148,85 @@ async def _lasting(reader: Reader | None) -> AsyncIterator[Reader]:
     if reader is not None:
         yield reader
         return
-    async with Reader() as own:
+    async with Reader() as own:  # starts its process at the first document only
         yield own
 
 
 def _lease(settings: Settings) -> timedelta:
-    """Long enough for a whole pass of slow sources; a dead worker's sources wait no longer than this."""
-    return timedelta(seconds=3 * settings.fetch_timeout_seconds + 60)
+    """Long enough for a pass in which the last fetch and the last reading are slow; the dead block no longer."""
+    return timedelta(seconds=3 * settings.fetch_timeout_seconds + _PASS_SECONDS + 60)
 
 
-async def _gated(gate: asyncio.Semaphore, turn: _Turn, source: Source) -> CollectReport:
-    async with gate:
-        return await _collect(turn, source)
-
-
-async def _collect(turn: _Turn, source: Source) -> CollectReport:
-    """Take one source's turn. Only trouble with our own database gets out: there it cannot be recorded anyway."""
-    try:
-        page = await _fetch(turn.outbound, turn.settings, source.spec.url, source)
-        if page is None:
-            return await _unchanged(turn, source)
-        parsed = await _read(turn.reader, turn.settings, source.spec, page)
-        report = await _store(turn, source, page, parsed)
-    except DatabaseUnavailableError:
-        raise
-    except DigestError as error:
-        return await _failed(turn, source, str(error), getattr(error, "retry_after_seconds", None))
-    except Exception as error:
-        events.failure("source.failed", source=source.spec.name, exc_info=error)
-        return await _failed(turn, source, f"Not foreseen: {error!r}. The log has the details; please report it.", None)
-    if not report.problem:
-        await pictures.probe_hosts(turn.database, turn.outbound, turn.settings, parsed.articles, clock=turn.clock)
-    return report
-
-
-async def _fetch(outbound: Outbound, settings: Settings, url: str, source: Source | None = None) -> Page | None:
-    return await fetch(
-        outbound,
-        url,
-        timeout_seconds=settings.fetch_timeout_seconds,
-        max_bytes=settings.fetch_max_bytes,
-        etag=source.etag if source else None,
-        last_modified=source.last_modified if source else None,
+def _cutoffs(settings: Settings, now: datetime) -> tuple[datetime, ...]:
+    """Return when each slot chooses its articles next."""
+    planned = (
+        (slot, schedule.next_planned(slot.crontab, settings.zone, after=now + slot.cutoff))
+        for slot in settings.editions
     )
+    return tuple(at - slot.cutoff for slot, at in planned if at is not None)
 
 
-async def _read(reader: Reader, settings: Settings, spec: SourceSpec, page: Page) -> Parsed:
-    parsed = await reader.read(spec.type, page.body, page.content_type, page.url, settings.zone)
-    with_sections = tuple(
-        one if one.text.section else replace(one, text=replace(one.text, section=spec.section))
-        for one in parsed.articles
-    )
-    return replace(parsed, articles=with_sections)
+async def _collect(gatherer: Gatherer, keeper: Keeper, claimed: Sequence[Source]) -> list[CollectReport]:
+    """Gather the claimed sources side by side and keep them in batches, as they come."""
+    came: asyncio.Queue[Gathered | None] = asyncio.Queue()
+    not_begun: list[Source] = []
 
-
-async def _store(turn: _Turn, source: Source, page: Page, parsed: Parsed) -> CollectReport:
-    now, name = turn.clock(), source.spec.name
-    found = freshness.with_future_doubts(parsed.articles, now)
-    async with turn.database.begin() as connection:
-        is_ours = await sources.mark_fetched(
-            connection,
-            source,
-            owner=turn.owner,
-            at=now,
-            next_fetch_at=_next(turn, failures=0),
-            etag=page.etag,
-            last_modified=page.last_modified,
-        )
-        if not is_ours:
-            return CollectReport(name, problem="Another worker took this source over, or it was removed meanwhile.")
-        if source.spec.purpose is Purpose.MOST_READ:
-            await most_read.replace(connection, source, found, now=now)
-            stored = Stored(0, 0)
+    async def take(source: Source) -> None:
+        gathered = await gather(gatherer, source)
+        if gathered is None:
+            not_begun.append(source)
         else:
-            stored = await articles.store_found(connection, source, found, now=now)
-        recovered = await alerts.resolve(connection, sources.alert_matter(name), at=now)
-    events.event("source.fetched", source=name, found=len(found), new=stored.new, revised=stored.revised)
-    _say_recovered(source, recovered)
-    doubts = freshness.summary((*page.doubts, *parsed.doubts, *_nothing(found)), found)
-    return CollectReport(name, len(found), stored.new, stored.revised, doubts)
+            came.put_nowait(gathered)
+
+    async def take_all() -> None:
+        try:
+            async with asyncio.TaskGroup() as group:
+                for source in claimed:
+                    group.create_task(take(source))
+        finally:
+            came.put_nowait(None)
+
+    taking = asyncio.create_task(take_all())
+    try:
+        reports = await _keep_as_they_come(gatherer, keeper, came)
+        await taking
+    finally:
+        taking.cancel()
+        await asyncio.gather(taking, return_exceptions=True)
+    if not_begun:
+        async with keeper.database.begin() as connection:
+            await turns.give_back(connection, not_begun, owner=keeper.owner)
+    return reports
 
 
-async def _unchanged(turn: _Turn, source: Source) -> CollectReport:
-    now, name = turn.clock(), source.spec.name
-    async with turn.database.begin() as connection:
-        await sources.mark_fetched(
-            connection,
-            source,
-            owner=turn.owner,
-            at=now,
-            next_fetch_at=_next(turn, failures=0),
-            etag=source.etag,
-            last_modified=source.last_modified,
-        )
-        recovered = await alerts.resolve(connection, sources.alert_matter(name), at=now)
-    events.event("source.unchanged", source=name)
-    _say_recovered(source, recovered)
-    return CollectReport(name)
-
-
-async def _failed(turn: _Turn, source: Source, problem: str, retry_after_seconds: float | None) -> CollectReport:
-    name, failures = source.spec.name, source.failures + 1
-    problem = shorten(clean_line(problem), _PROBLEM_LETTERS)  # foreign text may stand in it
-    next_fetch_at = _next(turn, failures=failures, retry_after_seconds=retry_after_seconds)
-    async with turn.database.begin() as connection:
-        is_ours = await sources.mark_failed(
-            connection, source, owner=turn.owner, next_fetch_at=next_fetch_at, problem=problem
-        )
-        if is_ours and failures >= freshness.ALERT_AFTER:
-            text = (
-                f"The source {name} failed {failures} times in a row: {problem} "
-                f"Look at it with: digest sources check {name}"
+async def _keep_as_they_come(
+    gatherer: Gatherer, keeper: Keeper, came: asyncio.Queue[Gathered | None]
+) -> list[CollectReport]:
+    reports: list[CollectReport] = []
+    is_over = False
+    while not is_over:
+        batch = [await came.get()]
+        try:
+            async with asyncio.timeout(_BATCH_SECONDS):
+                while batch[-1] is not None and len(batch) < _BATCH:
+                    batch.append(await came.get())
+        except TimeoutError:
+            pass
+        is_over = batch[-1] is None
+        gathered = [one for one in batch if one is not None]
+        if gathered:
+            kept = await keep(keeper, gathered)
+            reports += kept
+            await _probe_pictures(
+                gatherer, keeper, [one for one, it in zip(gathered, kept, strict=True) if not it.problem]
             )
-            await alerts.raise_alert(connection, sources.alert_matter(name), text, at=turn.clock())
-    events.warning("source.failed", source=name, failures=failures, problem=problem)
-    return CollectReport(name, problem=problem)
+    return reports
 
 
-def _next(turn: _Turn, *, failures: int, retry_after_seconds: float | None = None) -> datetime:
-    return freshness.next_fetch_at(
-        turn.clock(),
-        interval=timedelta(seconds=turn.settings.fetch_interval_seconds),
-        failures=failures,
-        retry_after_seconds=retry_after_seconds,
-    )
-
-
-def _say_recovered(source: Source, alert_was_open: bool) -> None:
-    if source.failures or alert_was_open:
-        events.event("source.recovered", source=source.spec.name, after_failures=source.failures)
-
-
-def _nothing(found: Sequence[FoundArticle]) -> tuple[str, ...]:
-    return () if found else ("it holds no articles",)
+async def _probe_pictures(gatherer: Gatherer, keeper: Keeper, kept: Sequence[Gathered]) -> None:
+    """Find out which hosts of their pictures answer over https."""
+    for one in kept:
+        if any(each.text.picture and each.text.picture.url.startswith("http://") for each in one.found):
+            await pictures.probe_hosts(
+                keeper.database, gatherer.outbound, keeper.settings, one.found, clock=keeper.clock
+            )

@@ -1,10 +1,12 @@
 """One polite fetch of a source: conditional, limited, and each answer turned into what to do next.
 
-In: an address and the marks of the last answer that could be read (ETag, Last-Modified). Out: a `Page`, or None when
-nothing has changed (304, which costs no parsing). 404 and 410 mean that the source may be gone, which a person has to
-say; 429 and 503 may name a time to wait, honoured by `freshness`. RFC 9110 §13 (conditions) and §10.2.3 (Retry-After).
+In: an address and the marks of the last answer that could be read (ETag, Last-Modified). Out: a `Page`, or `Unchanged`
+(304, which costs no parsing), with the time for which the answer calls itself fresh. 404 and 410 mean that the source
+may be gone, which a person has to say; 429 and 503 may name a time to wait, honoured by `freshness`. RFC 9110 §13
+(conditions) and §10.2.3 (Retry-After), RFC 9111 §4.2 (how long an answer is fresh).
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
@@ -13,6 +15,8 @@ from digest.errors import SourceGoneError, SourceUnreachableError
 from digest.outbound import Outbound
 
 _ACCEPT = "application/rss+xml, application/atom+xml, application/feed+json, application/xml;q=0.9, */*;q=0.5"
+_MAX_AGE = re.compile(r"(?:^|[\s,])max-age\s*=\s*\"?(\d{1,9})")
+_NEVER_FRESH = re.compile(r"(?:^|[\s,])(?:no-cache|no-store)(?:$|[\s,=])")
 _LONGEST_MARK = 1000  # characters of an ETag worth keeping
 
 
@@ -26,6 +30,14 @@ class Page:
     etag: str | None
     last_modified: str | None
     doubts: tuple[str, ...] = ()
+    fresh_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Unchanged:
+    """The answer 304. `fresh_seconds` as in `Page`: for how long asking again is of no use; 0: it does not say."""
+
+    fresh_seconds: float = 0.0
 
 
 async def fetch(
@@ -37,7 +49,28 @@ async def fetch(
     etag: str | None = None,
     last_modified: str | None = None,
 ) -> Page | None:
-    """Fetch `url`; None: unchanged since the given marks.
+    """Fetch `url` as `ask` does; None: unchanged since the given marks."""
+    answer = await ask(
+        outbound,
+        url,
+        timeout_seconds=timeout_seconds,
+        max_bytes=max_bytes,
+        etag=etag,
+        last_modified=last_modified,
+    )
+    return answer if isinstance(answer, Page) else None
+
+
+async def ask(
+    outbound: Outbound,
+    url: str,
+    *,
+    timeout_seconds: float,
+    max_bytes: int,
+    etag: str | None = None,
+    last_modified: str | None = None,
+) -> Page | Unchanged:
+    """Fetch `url`, on condition that it has changed since the given marks.
 
     Raises `SourceGoneError`, `SourceUnreachableError` (with `retry_after_seconds` if the site named it) and
     `AddressRefusedError`.
@@ -49,7 +82,7 @@ async def fetch(
         headers["If-Modified-Since"] = last_modified
     fetched = await outbound.get(url, timeout_seconds=timeout_seconds, max_bytes=max_bytes, headers=headers)
     if fetched.status == 304 and (etag or last_modified):
-        return None
+        return Unchanged(_fresh_seconds(fetched.headers))
     if fetched.status not in (200, 203):
         raise _refusal(fetched.status, fetched.headers)
     doubts = (f"has moved for good to {fetched.moved_to}; name that address",) if fetched.moved_to else ()
@@ -60,6 +93,7 @@ async def fetch(
         etag=_mark(fetched.headers.get("ETag")),
         last_modified=_mark(fetched.headers.get("Last-Modified")),
         doubts=doubts,
+        fresh_seconds=_fresh_seconds(fetched.headers),
     )
 
 
@@ -83,6 +117,21 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
         return max(0.0, (until - parsedate_to_datetime(headers.get("Date", ""))).total_seconds())
     except (ValueError, TypeError):
         return None
+
+
+def _fresh_seconds(headers: Mapping[str, str]) -> float:
+    """Return for how long an answer is fresh: Cache-Control's max-age, less its Age, else Expires less Date."""
+    directives = headers.get("Cache-Control", "").lower()
+    if _NEVER_FRESH.search(directives):
+        return 0.0
+    if found := _MAX_AGE.search(directives):
+        age = headers.get("Age", "").strip()
+        return max(0.0, float(found[1]) - (float(age[:9]) if age.isdecimal() else 0.0))
+    try:
+        expires = parsedate_to_datetime(headers.get("Expires", ""))
+        return max(0.0, (expires - parsedate_to_datetime(headers.get("Date", ""))).total_seconds())
+    except (ValueError, TypeError):  # "Expires: 0" and the like: stale already
+        return 0.0
 
 
 def _mark(value: str | None) -> str | None:

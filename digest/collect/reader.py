@@ -1,11 +1,11 @@
 """Reading in a process of its own: what strangers wrote must not stop, fill or crash the service.
 
-`Reader` starts one child process at the first document and keeps it. It sends (source type, address, body) over a
-pipe and gets `Parsed` or an error back, as JSON: the child is not trusted, so nothing it says is unpickled. The child
-may use so much memory (RLIMIT_AS) and time; when it exceeds them it is killed, the document is unreadable, its source
-loses one turn, and the next document gets a new child. The child ends when its input ends, so that it does not
-outlive a killed parent. `multiprocessing` is not used: it would import the program's main module again in the child and
-its pipes would need a thread.
+`Reader` starts one child process at the first document and keeps it. It sends (source type, or that it is an
+article's page, address, body) over a pipe and gets `Parsed`, `PageText` or an error back, as JSON: the child is not
+trusted, so nothing it says is unpickled. The child may use so much memory (RLIMIT_AS) and time; when it exceeds
+them it is killed, the document is unreadable, its source loses one turn, and the next document gets a new child.
+The child ends when its input ends, so that it does not outlive a killed parent. `multiprocessing` is not used: it
+would import the program's main module again in the child and its pipes would need a thread.
 
 Events: source.reader_failed (something unforeseen in an adapter; with its traceback)
 """
@@ -18,21 +18,28 @@ import struct
 import sys
 import traceback
 from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import Collection
+from dataclasses import asdict
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import Any, BinaryIO, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import TypeAdapter
 
-from digest.collect.source import Parsed
-from digest.collect.sources import SOURCE_TYPES
+from digest.collect.page import read_page
+from digest.collect.pages.families import Selectors
+from digest.collect.source import Options, Parsed
+from digest.collect.sources import SOURCE_TYPES, feed
 from digest.errors import SourceUnreadableError, TryLaterError
 from digest.events import failure
+from digest.models import PageText
 
 _MAX_MEMORY_BYTES = 1 << 30
 _START_SECONDS = 60
 _LENGTH = struct.Struct(">Q")
 _PARSED = TypeAdapter(Parsed)
+_PAGE = TypeAdapter(PageText)
+_A_PAGE = "page"  # asked for instead of a source type
 _CHILD = (
     "import sys, json; sys.path[:] = json.loads(sys.argv[1]); from digest.collect import reader; reader.serve_stdin()"
 )
@@ -69,15 +76,37 @@ class Reader:
             child.stdin.close()
             await child.communicate()  # until its pipes are closed too
 
-    async def read(self, type_: str, body: bytes, content_type: str, url: str, zone: ZoneInfo) -> Parsed:
-        """Have the source type `type_` read `body`; raises `SourceUnreadableError`."""
-        head = json.dumps([type_, content_type, url, zone.key]).encode()
+    async def read(
+        self,
+        type_: str,
+        body: bytes,
+        content_type: str,
+        url: str,
+        zone: ZoneInfo,
+        *,
+        options: Options = (),
+        known: Collection[str] = (),
+    ) -> Parsed:
+        """Have the source type `type_` read `body`; raises `SourceUnreadableError`.
+
+        Articles whose keys are `known` may be left out; `Parsed.known` names them.
+        """
+        question = [type_, content_type, url, zone.key, options, list(known)]
+        return _PARSED.validate_json(await self._answer_to(question, body))
+
+    async def read_page(
+        self, body: bytes, content_type: str, url: str, zone: ZoneInfo, selectors: Selectors | None = None
+    ) -> PageText:
+        """Have an article's page read (`page.read_page`) under the same limits; raises `SourceUnreadableError`."""
+        options = list(asdict(selectors or Selectors()).items())
+        return _PAGE.validate_json(await self._answer_to([_A_PAGE, content_type, url, zone.key, options, []], body))
+
+    async def _answer_to(self, question: list[Any], body: bytes) -> bytes:  # Any: what JSON can hold
         async with self._lock:
-            answer = await self._ask(_framed(head) + _framed(body))
-        error = json.loads(answer) if answer.startswith(b"[") else None
-        if error is None:
-            return _PARSED.validate_json(answer)
-        kind, text = error
+            answer = await self._ask(_framed(json.dumps(question).encode()) + _framed(body))
+        if not answer.startswith(b"["):
+            return answer
+        kind, text = json.loads(answer)
         if kind == "unforeseen":
             failure("source.reader_failed", detail=text)
             text = "Reading it failed in a way that was not foreseen; the log has the details. Please report it."
@@ -148,14 +177,19 @@ def serve(questions: BinaryIO, answers: BinaryIO) -> None:
     """Say that the child is ready, then answer question after question."""
     _answer(answers, b"")
     while head := _next_frame(questions):
-        type_, content_type, url, zone = json.loads(head)
         body = _next_frame(questions)
-        _answer(answers, _read(type_, body, content_type, url, zone))
+        _answer(answers, _read(json.loads(head), body))
 
 
-def _read(type_: str, body: bytes, content_type: str, url: str, zone: str) -> bytes:
+def _read(head: list[Any], body: bytes) -> bytes:  # Any: what the parent wrote
+    type_, content_type, url, zone, options, known = head
     try:
-        return _PARSED.dump_json(SOURCE_TYPES[type_].read(body, content_type, url, ZoneInfo(zone)))
+        if type_ == _A_PAGE:
+            return _PAGE.dump_json(read_page(body, content_type, url, ZoneInfo(zone), Selectors(**dict(options))))
+        if known and type_ == "feed":  # the one type that can be read in part
+            return _PARSED.dump_json(feed.read_new(body, content_type, url, ZoneInfo(zone), frozenset(known)))
+        given = tuple((name, value) for name, value in options)
+        return _PARSED.dump_json(SOURCE_TYPES[type_].read(body, content_type, url, ZoneInfo(zone), given))
     except SourceUnreadableError as error:
         return json.dumps(["unreadable", str(error)]).encode()
     except MemoryError:

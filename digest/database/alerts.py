@@ -4,6 +4,7 @@ Raising the same matter again counts it up instead of adding a row; raising a re
 (at most hourly per matter) is the worker's pass.
 """
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -43,6 +44,17 @@ async def resolve(connection: Connection, matter: str, *, at: datetime) -> bool:
         sa.update(alerts).where(alerts.c.matter == matter, alerts.c.resolved_at.is_(None)).values(resolved_at=at)
     )
     return result.rowcount > 0
+
+
+async def resolve_all(connection: Connection, matters: Collection[str], *, at: datetime) -> set[str]:
+    """Note that all of `matters` are over; return those that were open. At most some hundred."""
+    result = await connection.execute(
+        sa.update(alerts)
+        .where(alerts.c.matter.in_(sorted(matters)), alerts.c.resolved_at.is_(None))
+        .values(resolved_at=at)
+        .returning(alerts.c.matter)
+    )
+    return set(result.scalars())
 
 
 async def list_open(connection: Connection) -> list[Alert]:

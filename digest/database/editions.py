@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from digest.database import articles as article_rows
 from digest.database.connection import Connection
 from digest.database.once import insert_once
-from digest.database.tables import edition_articles, editions
+from digest.database.tables import articles, edition_articles, editions
 from digest.errors import NotFoundError
 from digest.models import (
     Edition,
@@ -30,6 +30,7 @@ from digest.models import (
 PUBLIC = frozenset({EditionState.RELEASED, EditionState.SENDING, EditionState.DONE})
 RELEASABLE = frozenset({EditionState.CHOSEN, EditionState.HELD})
 HOLDABLE = frozenset({EditionState.CHOSEN, EditionState.RELEASED, EditionState.SENDING})
+_UNSHOWN = (Role.LEFT_OUT, Role.REPEATED)
 _ENDED = frozenset({EditionState.DONE, EditionState.CANCELLED})
 
 
@@ -113,7 +114,7 @@ async def shown_articles(connection: Connection, edition_ids: Iterable[int]) -> 
     shown: dict[int, set[int]] = {edition_id: set() for edition_id in edition_ids}
     rows = await connection.execute(
         sa.select(edition_articles.c.edition_id, edition_articles.c.article_id).where(
-            edition_articles.c.edition_id.in_(shown), edition_articles.c.role != Role.LEFT_OUT
+            edition_articles.c.edition_id.in_(shown), edition_articles.c.role.not_in(_UNSHOWN)
         )
     )
     for row in rows:
@@ -238,6 +239,38 @@ async def mark_released_again(connection: Connection, edition_id: int, *, deadli
     )
 
 
+async def note_looked(connection: Connection, edition_id: int, *, at: datetime) -> bool:
+    """Note that the pages of an edition's articles were looked at before its first delivery; show what they say now.
+
+    One that is composed already, and shows an article in another state than its page does now, is to be composed anew
+    (`stale_at`). False if somebody else has looked, or it is being sent; nothing is changed then.
+    """
+    states = RELEASABLE | {EditionState.RELEASED}
+    if not await _move(connection, edition_id, states, editions.c.looked_at.is_(None), looked_at=at):
+        return False
+    differs = sa.exists().where(
+        edition_articles.c.edition_id == editions.c.id,
+        edition_articles.c.role.not_in(_UNSHOWN),
+        articles.c.id == edition_articles.c.article_id,
+        articles.c.revision != edition_articles.c.revision,
+    )
+    await connection.execute(
+        sa.update(editions)
+        .where(editions.c.id == edition_id, editions.c.eligible.is_not(None), differs)
+        .values(stale_at=at)
+    )
+    await refresh_revisions(connection, edition_id)
+    return True
+
+
+async def refresh_revisions(connection: Connection, edition_id: int) -> None:
+    """Let an edition show the latest revision of each of its articles when it is composed."""
+    latest = sa.select(articles.c.revision).where(articles.c.id == edition_articles.c.article_id).scalar_subquery()
+    await connection.execute(
+        sa.update(edition_articles).where(edition_articles.c.edition_id == edition_id).values(revision=latest)
+    )
+
+
 async def note_eligible(connection: Connection, edition_id: int, count: int) -> None:
     """Store how many readers the edition's deliveries were made for."""
     await connection.execute(sa.update(editions).where(editions.c.id == edition_id).values(eligible=count))
@@ -280,6 +313,7 @@ def _edition(row: Any) -> Edition:  # Any: a row mapping
         reason=row["reason"],
         most_read=tuple(MostRead(**line) for line in row["most_read"]),
         chosen_at=row["chosen_at"],
+        looked_at=row["looked_at"],
         released_at=row["released_at"],
         done_at=row["done_at"],
     )
@@ -292,4 +326,5 @@ def _placement(row: Any) -> Placement:  # Any: a row mapping
         role=row["role"],
         section=row["section"],
         position=row["position"],
+        same_sources=row["same_sources"],
     )

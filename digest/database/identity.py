@@ -1,13 +1,15 @@
 """What makes two finds the same article, and what makes a new text of one.
 
 An article is known by its guid within its source, else by its link over all sources, else by its title together with
-its registered time within its source. Links are compared in a canonical form and stored as given. A mark that several
+its registered time within its source. Links are compared in a canonical form and stored as given; those that carry the
+article number of a known CMS by their site and that number alone, however the rest is written. A mark that several
 different articles of one document share (every link the front page, one guid for all) is no mark and is left out.
 A new text is one that a reader would see: times and the query of a picture's address (signed by some hosts anew for
 every fetch) are not compared. Pure. RFC 3986 §6.2.
 """
 
 import hashlib
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC
@@ -19,6 +21,13 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 _TRACKING = {
     "fbclid", "gclid", "dclid", "msclkid", "yclid", "twclid", "igshid", "mc_cid", "mc_eid", "_ga", "_gl", "spm",
 }  # fmt: skip
+_FRONT_NAMES = ("www.", "m.", "mobile.")
+# Where the CMSs of Korean newspapers keep the number of an article, the number last. Boards number theirs per board.
+_NUMBERED = (
+    (re.compile(r"/articleView(?:Amp)?(?:\.html)?$"), ("idxno",)),
+    (re.compile(r"/view\.php$"), ("idx",)),
+    (re.compile(r"/board\.php$"), ("bo_table", "wr_id")),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +89,32 @@ def canonical_link(link: str) -> str:
     return f"{host}{path}{'?' if query else ''}{query}{route}"
 
 
+def article_number(link: str) -> str | None:
+    """Return "host/path?name=number" for a link shaped like one of a known CMS; None for any other.
+
+    The same article is linked with the section it was found in, a page number, or on the mobile site:
+    `/news/articleView.html?idxno=7&sc_section_code=S1N1` and `m.…/news/articleView.html?idxno=7` are one.
+    """
+    try:
+        split = urlsplit(link)
+        host = (split.hostname or "").rstrip(".")
+    except ValueError:
+        return None
+    query = dict(parse_qsl(split.query))
+    for path, names in _NUMBERED:
+        if (
+            not path.search(split.path)
+            or not all(query.get(name) for name in names)
+            or not query[names[-1]].isdecimal()
+        ):
+            continue
+        for front in _FRONT_NAMES:
+            host = host.removeprefix(front)
+        told = "&".join(f"{name}={query[name].lstrip('0') or '0'}" for name in names)
+        return f"{host}{path.pattern}?{told}"
+    return None
+
+
 def _is_tracking(name: str) -> bool:
     return name.lower().startswith("utm_") or name.lower() in _TRACKING
 
@@ -94,6 +129,9 @@ def _guid(found: FoundArticle) -> str | None:
 
 def link_key(link: str) -> str | None:
     """Return the key that an article with this link is known by; None for a front page, which is no article's."""
+    numbered = article_number(link)
+    if numbered is not None:
+        return _key("number", numbered)
     canonical = canonical_link(link)
     return None if canonical.endswith("/") and canonical.count("/") == 1 else _key(canonical)
 

@@ -20,9 +20,10 @@ import sqlalchemy as sa
 from digest.database.connection import Connection
 from digest.database.once import insert_once
 from digest.database.tables import articles, edition_articles, editions, slots, sources
-from digest.models import Purpose, SourceState
+from digest.models import Purpose, Role, SourceState
 
 BACKLOG = timedelta(days=1)
+_PER_QUERY = 400
 FORGOTTEN_AFTER = timedelta(days=7)
 _CLOCK_JUMP = timedelta(days=1)
 
@@ -99,6 +100,23 @@ async def lock(connection: Connection, name: str) -> datetime:
     found = await connection.execute(sa.select(slots.c.since_at).where(slots.c.name == name).with_for_update())
     since_at: datetime = found.scalar_one()
     return since_at
+
+
+async def shown_articles(connection: Connection, name: str, article_ids: Collection[int]) -> set[int]:
+    """Return those of these articles that an edition of the slot shows, or repeats."""
+    shown: set[int] = set()
+    ids = sorted(article_ids)
+    for start in range(0, len(ids), _PER_QUERY):
+        rows = await connection.execute(
+            sa.select(edition_articles.c.article_id).where(
+                edition_articles.c.slot == name,
+                edition_articles.c.article_id.in_(ids[start : start + _PER_QUERY]),
+                edition_articles.c.given_back_at.is_(None),
+                edition_articles.c.role != Role.LEFT_OUT,
+            )
+        )
+        shown.update(rows.scalars())
+    return shown
 
 
 async def free_articles(

@@ -10,6 +10,7 @@ one holds, and its articles of before a day ago are no news again.
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 import sqlalchemy as sa
 
@@ -17,14 +18,15 @@ from digest.database import alerts, tables
 from digest.database.connection import Connection
 from digest.database.once import insert_once
 from digest.errors import NotFoundError, WrongStateError
-from digest.models import Source, SourceSpec, SourceState
+from digest.models import Rights, Source, SourceSpec, SourceState
 
 _s = tables.sources.c
 _LONGEST_WAIT = timedelta(hours=26)  # later than any wait we write: the clock was wrong when it was written
 _LONGEST_LEASE = timedelta(hours=1)
 _FORGET = {
     "etag": None, "last_modified": None, "first_fetched_at": None, "last_ok_at": None, "next_fetch_at": None,
-    "failures": 0, "problem": "", "lease_owner": None, "lease_until": None,
+    "failures": 0, "problem": "", "lease_owner": None, "lease_until": None, "interval_seconds": None, "memory": None,
+    "failing_since": None, "given_up_at": None,
 }  # fmt: skip
 
 
@@ -42,10 +44,19 @@ async def provision(connection: Connection, specs: Sequence[SourceSpec], *, now:
         same = sa.and_(_s.url == spec.url, _s.type == spec.type, _s.state != SourceState.REMOVED)
         kept = {name: sa.case((same, _s[name]), else_=empty) for name, empty in _FORGET.items()}
         state = sa.case((_s.state == SourceState.REMOVED, SourceState.ACTIVE), else_=_s.state)
+        is_answered = sa.and_(_s.rights_answer == spec.permission, _s.rights_answered_at.is_not(None))
+        answered_at = now if spec.permission else None
+        answered = sa.case((is_answered, _s.rights_answered_at), else_=sa.literal(answered_at, tables.Instant))
         await connection.execute(
             sa.update(tables.sources)
             .where(_s.name == spec.name)
-            .values(**values, **kept, provisioned=True, state=sa.type_coerce(state, _s.state.type))
+            .values(
+                **values,
+                **kept,
+                provisioned=True,
+                state=sa.type_coerce(state, _s.state.type),
+                rights_answered_at=answered,
+            )
         )
     gone = await connection.execute(
         sa.update(tables.sources)
@@ -72,9 +83,24 @@ async def get_source(connection: Connection, name: str) -> Source:
     return _source(row)
 
 
-async def add_source(connection: Connection, spec: SourceSpec) -> Source:
-    """Add a source by command, or bring a removed one back; `WrongStateError` if the name is taken."""
-    new = {**_values(spec), **_FORGET, "state": SourceState.ACTIVE, "provisioned": False}
+async def add_source(connection: Connection, spec: SourceSpec, *, answered_at: datetime | None = None) -> Source:
+    """Add a source by command, or bring a removed one back.
+
+    `answered_at` is when the operator was asked for the right to mail it; the answer is `spec.permission`.
+    `WrongStateError` if the name is taken, or if whole texts are to be mailed and nobody allowed it.
+    """
+    if spec.rights is Rights.FULL_TEXT_MAIL and not spec.permission:
+        raise WrongStateError(
+            f"Whole texts of {spec.name} may be mailed only with permission (저작권법 제46조). Say whose with "
+            '--permission "…", or take --rights excerpt.'
+        )
+    new = {
+        **_values(spec),
+        **_FORGET,
+        "state": SourceState.ACTIVE,
+        "provisioned": False,
+        "rights_answered_at": answered_at,
+    }
     added = await connection.execute(
         insert_once(connection, tables.sources).values(name=spec.name, **new).returning(_s.id)
     )
@@ -103,9 +129,13 @@ async def remove_source(connection: Connection, name: str, *, at: datetime) -> N
 
 
 async def claim_due(connection: Connection, *, owner: str, now: datetime, lease: timedelta, limit: int) -> list[Source]:
-    """Take up to `limit` sources that are due and nobody holds, the longest overdue first."""
+    """Take up to `limit` sources that are due and nobody holds, the longest overdue first.
+
+    A host that another worker is at is left to it, so that a site meets one of us at a time. Two workers that claim in
+    the same instant on PostgreSQL may still share a host, once: neither sees yet what the other takes.
+    """
     never_or_due = sa.or_(_s.next_fetch_at.is_(None), _s.next_fetch_at <= now, _s.next_fetch_at > now + _LONGEST_WAIT)
-    due = sa.and_(_s.state == SourceState.ACTIVE, never_or_due, _is_free(now))
+    due = sa.and_(_s.state == SourceState.ACTIVE, never_or_due, _is_free(now), _is_left_alone(owner, now))
     some = (
         sa.select(_s.id)
         .where(due)
@@ -147,40 +177,6 @@ async def free_leases(connection: Connection, owners: Collection[str]) -> list[s
     return sorted(freed.scalars())
 
 
-async def mark_fetched(
-    connection: Connection,
-    source: Source,
-    *,
-    owner: str,
-    at: datetime,
-    next_fetch_at: datetime,
-    etag: str | None,
-    last_modified: str | None,
-) -> bool:
-    """Record that `source` answered and could be read; False if `owner` no longer holds it (then keep nothing)."""
-    return await _release(
-        connection,
-        source,
-        owner,
-        etag=etag,
-        last_modified=last_modified,
-        first_fetched_at=sa.func.coalesce(_s.first_fetched_at, sa.literal(at, tables.Instant)),
-        last_ok_at=at,
-        next_fetch_at=next_fetch_at,
-        failures=0,
-        problem="",
-    )
-
-
-async def mark_failed(
-    connection: Connection, source: Source, *, owner: str, next_fetch_at: datetime, problem: str
-) -> bool:
-    """Record one more failure in a row, and why; False if `owner` no longer holds the source."""
-    return await _release(
-        connection, source, owner, next_fetch_at=next_fetch_at, failures=_s.failures + 1, problem=problem
-    )
-
-
 async def _claim(
     connection: Connection, condition: sa.ColumnElement[bool], owner: str, until: datetime
 ) -> list[Source]:
@@ -193,27 +189,42 @@ async def _claim(
     return [_source(row) for row in rows.mappings()]
 
 
-async def _release(connection: Connection, source: Source, owner: str, **values: Any) -> bool:
-    result = await connection.execute(
-        sa.update(tables.sources)
-        .where(_s.id == source.id, _s.lease_owner == owner, _s.url == source.spec.url)
-        .values(lease_owner=None, lease_until=None, **values)
-    )
-    return result.rowcount > 0
-
-
 def _is_free(now: datetime) -> sa.ColumnElement[bool]:
     return sa.or_(_s.lease_until.is_(None), _s.lease_until <= now, _s.lease_until > now + _LONGEST_LEASE)
+
+
+def _is_left_alone(owner: str, now: datetime) -> sa.ColumnElement[bool]:
+    """Whether no other worker is at the source's host at the moment."""
+    other = tables.sources.alias("other").c
+    is_there = sa.and_(
+        other.host == _s.host,
+        other.host != "",
+        other.lease_owner != owner,
+        other.lease_until > now,
+        other.lease_until <= now + _LONGEST_LEASE,
+    )
+    return sa.not_(sa.exists().where(is_there))
+
+
+def _host(url: str) -> str:
+    """Return host and port of an address in small letters, at most as much as the column holds."""
+    try:
+        return urlsplit(url).netloc.rpartition("@")[2].lower()[:255]
+    except ValueError:
+        return ""
 
 
 def _values(spec: SourceSpec) -> dict[str, Any]:
     return {
         "type": spec.type,
         "url": spec.url,
+        "host": _host(spec.url),
         "purpose": spec.purpose,
         "rights": spec.rights,
         "section": spec.section[:60],
         "picture_hosts": list(spec.picture_hosts),
+        "options": dict(spec.options),
+        "rights_answer": spec.permission,
     }
 
 
@@ -228,6 +239,8 @@ def _source(row: Any) -> Source:  # Any: a row mapping
             rights=row["rights"],
             section=row["section"],
             picture_hosts=tuple(row["picture_hosts"]),
+            options=tuple(sorted((row["options"] or {}).items())),
+            permission=row["rights_answer"],
         ),
         state=row["state"],
         provisioned=row["provisioned"],
@@ -238,4 +251,9 @@ def _source(row: Any) -> Source:  # Any: a row mapping
         next_fetch_at=row["next_fetch_at"],
         failures=row["failures"],
         problem=row["problem"],
+        rights_answered_at=row["rights_answered_at"],
+        interval_seconds=row["interval_seconds"],
+        memory=row["memory"],
+        failing_since=row["failing_since"],
+        given_up_at=row["given_up_at"],
     )

@@ -11,7 +11,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from digest.clock import Clock, utc_now
+from digest.collect import collector
+from digest.collect.politeness import HostQueue
 from digest.collect.reader import Reader
+from digest.collect.visits import Visitor
 from digest.compose.render import Renderer
 from digest.config import Settings
 from digest.database import Database, migrate
@@ -29,6 +32,12 @@ class House:
     renderer: Renderer
     clock: Clock
     owner: str
+    hosts: HostQueue
+
+    @property
+    def visitor(self) -> Visitor:
+        """What looking at articles' pages needs."""
+        return Visitor(self.database, self.outbound, self.settings, self.reader, self.hosts, self.clock, self.owner)
 
 
 @asynccontextmanager
@@ -42,9 +51,19 @@ async def open_house(settings: Settings, *, clock: Clock = utc_now) -> AsyncIter
         await migrate.require_current(database)
         agent = user_agent(settings)
         async with Outbound(private_hosts=settings.private_hosts, user_agent=agent) as outbound, Reader() as reader:
-            yield House(settings, database, outbound, reader, Renderer(settings.templates_dir), clock, owner_name())
+            renderer, hosts = Renderer(settings.templates_dir), collector.host_queue(settings)
+            yield House(settings, database, outbound, reader, renderer, clock, owner_name(), hosts)
     finally:
         await database.close()
+
+
+@asynccontextmanager
+async def open_visitor(settings: Settings, database: Database, *, clock: Clock = utc_now) -> AsyncIterator[Visitor]:
+    """Open what a command needs to look at articles' pages, beside the database that it has open already."""
+    agent = user_agent(settings)
+    async with Outbound(private_hosts=settings.private_hosts, user_agent=agent) as outbound, Reader() as reader:
+        hosts = collector.host_queue(settings)
+        yield Visitor(database, outbound, settings, reader, hosts, clock, owner_name())
 
 
 def owner_name() -> str:

@@ -6,10 +6,12 @@ stands in the database; the timetable only says how often somebody looks.
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 
-from digest.collect import collector
-from digest.compose import editor
-from digest.deliver import settle
+from digest.collect import collector, visits
+from digest.compose import editor, renewal
+from digest.database import kept_mails
+from digest.deliver import mx, pace, settle
 from digest.errors import DatabaseUnavailableError
 from digest.operate import notify
 from digest.operate.house import House
@@ -27,7 +29,13 @@ class Pass:
 async def collect(house: House) -> None:
     """Fetch the sources that are due. Each source's own interval decides when it is."""
     await collector.collect_due(
-        house.database, house.outbound, house.settings, clock=house.clock, owner=house.owner, reader=house.reader
+        house.database,
+        house.outbound,
+        house.settings,
+        clock=house.clock,
+        owner=house.owner,
+        reader=house.reader,
+        hosts=house.hosts,
     )
 
 
@@ -45,9 +53,26 @@ async def editions(house: House) -> None:
             raise
         except Exception as error:
             errors.append(error)
-    await editor.advance(house.database, house.settings, house.renderer, clock=house.clock)
+    await renew(house)
+    await editor.advance(
+        house.database,
+        house.settings,
+        house.renderer,
+        clock=house.clock,
+        look=partial(visits.look_again, house.visitor),
+    )
     if errors:
         raise errors[0]
+
+
+async def renew(house: House) -> None:
+    """Compose anew what waits of editions from which something was withdrawn; nothing of them goes out until then."""
+    await renewal.renew_stale(house.database, house.settings, house.renderer, clock=house.clock)
+
+
+async def look_at_pages(house: House) -> None:
+    """Read the pages of new articles, and look at those of earlier ones again."""
+    await visits.visit_due(house.visitor)
 
 
 async def settle_deliveries(house: House) -> None:
@@ -60,9 +85,31 @@ async def mail_alerts(house: House) -> None:
     await notify.mail_alerts(house)
 
 
+async def prune_kept_mails(house: House) -> None:
+    """Remove kept copies of mails whose time is over."""
+    now = house.clock()
+    async with house.database.begin() as connection:
+        await kept_mails.prune(connection, before=now - kept_mails.KEPT)
+
+
+async def keep_pace(house: House) -> None:
+    """Bring the limits in step with the settings and the day, and note which providers have recovered."""
+    await pace.tend(house.database, house.settings, now=house.clock())
+
+
+async def learn_domains(house: House) -> None:
+    """Look up which large provider's servers receive the mail of domains with many readers."""
+    await mx.learn(house.database, now=house.clock())
+
+
 PASSES = (
     Pass("collect", 5, collect),
+    Pass("pages", 5, look_at_pages),
     Pass("editions", 20, editions),
+    Pass("renew", 5, renew),
     Pass("settle", 5, settle_deliveries),
     Pass("alerts", 60, mail_alerts),
+    Pass("kept-mails", 3600, prune_kept_mails),
+    Pass("pace", 60, keep_pace),
+    Pass("domains", 43200, learn_domains),
 )

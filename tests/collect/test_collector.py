@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from aiohttp import web
 
+from digest.collect.reader import Reader
 from digest.database import Database, alerts, articles, most_read, sources
 from digest.errors import NotFoundError, SettingsError, SourceUnreachableError, WrongStateError
 from digest.models import SourceSpec
@@ -273,6 +274,7 @@ async def test_new_http_picture_hosts_are_probed_once_a_week(
         assert await articles.picture_hosts(connection) == {"img.example": True, "old.example": False}
     assert len(probed) == 2
     clock.advance(days=8)
+    room.paper.serve(rss(*(item(10 + number, description=f'<img src="{url}">') for number, url in enumerate(pictures))))
     await room.collect(database, clock)
     assert len(probed) == 4
 
@@ -300,3 +302,78 @@ async def test_collecting_an_unknown_source_says_so(room: Room, database: Databa
     """`digest collect gaonn`."""
     with pytest.raises(NotFoundError, match="source gaon"):
         await room.collect(database, clock)
+
+
+async def test_known_articles_are_not_read_again_and_changed_ones_are(
+    room: Room, database: Database, clock: StoppedClock
+) -> None:
+    """Two new, one changed, one that was away and is back: the report counts all, the ledger changes little."""
+    await room.provision(database, clock)
+    room.paper.serve(rss(item(2), item(1)))
+    await room.collect(database, clock)
+    room.paper.serve(rss(item(4), item(3), item(2, title="고친 제목")))
+    second = await room.collect(database, clock)
+    room.paper.serve(rss(item(4), item(3), item(2, title="고친 제목"), item(1)))
+    third = await room.collect(database, clock)
+    assert [(one.found, one.new, one.revised) for one in (second, third)] == [(3, 2, 1), (4, 0, 0)]
+
+
+async def test_a_source_with_other_settings_is_read_wholly(room: Room, database: Database, clock: StoppedClock) -> None:
+    """The same bytes, another section: what is remembered of them no longer holds."""
+    await room.provision(database, clock)
+    room.paper.serve(rss(item(1)), headers={"ETag": '"v1"'})
+    await room.collect(database, clock)
+    line = f"gaon | feed | {room.paper.url()} | section=시정"
+    named = replace(room, settings=make_settings(sources=line, private_hosts=room.paper.host))
+    await named.provision(database, clock)
+    report = await named.collect(database, clock)
+    assert (report.found, report.revised) == (1, 1)
+    assert "If-None-Match" not in room.paper.requests[1].headers
+
+
+async def test_an_article_that_shares_its_guid_with_a_known_one_has_the_whole_read(
+    room: Room, database: Database, clock: StoppedClock
+) -> None:
+    """A guid that two articles have is no mark; that is seen only by looking at both."""
+    await room.provision(database, clock)
+    room.paper.serve(rss(item(1, guid="same")))
+    await room.collect(database, clock)
+    room.paper.serve(rss(item(2, guid="same"), item(1, guid="same")))
+    report = await room.collect(database, clock)
+    assert (report.found, report.new, report.revised) == (2, 1, 0)
+
+
+async def test_a_source_that_failed_for_two_weeks_is_given_up_until_it_is_fetched_by_hand(
+    room: Room, database: Database, clock: StoppedClock
+) -> None:
+    """The alert says how to go on; one good fetch is enough."""
+    await room.provision(database, clock)
+    room.paper.serve("", status=500)
+    for _ in range(15):
+        await room.collect(database, clock)
+        clock.advance(days=1)
+    assert await room.collect_due(database, clock) == []
+    async with database.read() as connection:
+        (alert,) = await alerts.list_open(connection)
+    assert "digest collect gaon" in alert.text
+    room.paper.serve(rss(item(1)))
+    await room.collect(database, clock)
+    room.paper.serve(rss(item(2)))
+    clock.advance(days=1)
+    assert [report.new for report in await room.collect_due(database, clock)] == [1]
+
+
+async def test_a_document_that_kills_its_reader_costs_one_source_one_turn(
+    room: Room, database: Database, clock: StoppedClock
+) -> None:
+    """The source beside it is read in the same pass."""
+    lines = [f"slow | feed | {room.paper.url('/slow')}", f"good | feed | {room.paper.url('/good')}"]
+    settings = make_settings(sources="\n".join(lines), private_hosts=room.paper.host)
+    room.paper.serve(b"<rss>" + b"<!--" * 300_000, "/slow")
+    room.paper.serve(rss(item(1)), "/good")
+    async with Reader(max_seconds=1) as impatient:
+        both = replace(room, settings=settings, reader=impatient)
+        await both.provision(database, clock)
+        reports = {report.source: report for report in await both.collect_due(database, clock)}
+    assert "seconds" in reports["slow"].problem
+    assert (reports["good"].new, reports["good"].problem) == (1, "")

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from digest.database import Database, articles, most_read, sources
-from digest.database.articles import Stored
+from digest.database import Database, articles, finds, most_read, sources
+from digest.database.finds import Stored
 from digest.database.tables import sources as source_table
 from digest.errors import NotFoundError
 from digest.models import Article, ArticleText, FoundArticle, Picture, Source, SourceSpec
@@ -48,7 +48,7 @@ async def add(database: Database, name: str) -> Source:
 
 async def store(database: Database, clock: StoppedClock, source: Source, *some: FoundArticle) -> Stored:
     async with database.begin() as connection:
-        return await articles.store_found(connection, source, some, now=clock())
+        return await finds.store_found(connection, source, some, now=clock())
 
 
 async def kept(database: Database, source: str | None = None) -> list[Article]:

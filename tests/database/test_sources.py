@@ -1,11 +1,12 @@
 """The rows of sources: provisioning, claiming, outcomes."""
 
 import asyncio
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 
-from digest.database import Database, alerts, sources
+from digest.database import Database, alerts, sources, turns
 from digest.errors import NotFoundError, WrongStateError
 from digest.models import Purpose, Rights, Source, SourceSpec
 from tests.support.clock import StoppedClock
@@ -29,15 +30,11 @@ async def claim(database: Database, clock: StoppedClock, owner: str = "w", limit
 
 async def fetched(database: Database, source: Source, at: datetime, owner: str = "w") -> bool:
     async with database.begin() as connection:
-        return await sources.mark_fetched(
-            connection,
-            source,
-            owner=owner,
-            at=at,
-            next_fetch_at=at + timedelta(minutes=10),
-            etag='"1"',
-            last_modified=None,
-        )
+        if source.id not in await turns.still_ours(connection, [source], owner=owner):
+            return False
+        one = turns.Fetched(source, at + timedelta(minutes=10), etag='"1"')
+        await turns.mark_fetched(connection, [one], owner=owner, at=at)
+        return True
 
 
 async def get(database: Database, name: str = "gaon") -> Source:
@@ -117,7 +114,8 @@ async def test_sources_added_by_command_survive_a_start(database: Database, cloc
 
 async def test_many_workers_claim_each_source_once(database: Database, clock: StoppedClock) -> None:
     """However many ask at once."""
-    await provision(database, clock, *(SourceSpec(f"s{number}", "feed", "https://x.example/") for number in range(12)))
+    urls = [f"https://x{number}.example/" for number in range(12)]
+    await provision(database, clock, *(SourceSpec(f"s{number}", "feed", url) for number, url in enumerate(urls)))
     claims = await asyncio.gather(*(claim(database, clock, f"w{number}", limit=5) for number in range(5)))
     names = [source.spec.name for claimed in claims for source in claimed]
     assert len(names) == len(set(names))
@@ -133,7 +131,9 @@ async def test_a_lease_holds_until_it_runs_out(database: Database, clock: Stoppe
     assert len(await claim(database, clock, "other")) == 1
     assert await fetched(database, first, clock(), "dead") is False
     async with database.begin() as connection:
-        failed = await sources.mark_failed(connection, first, owner="dead", next_fetch_at=clock(), problem="late")
+        failed = await turns.mark_failed(
+            connection, first, owner="dead", at=clock(), next_fetch_at=clock(), problem="late"
+        )
     assert failed is False
     assert await fetched(database, first, clock(), "other")
 
@@ -171,8 +171,8 @@ async def test_failures_are_counted_in_a_row(database: Database, clock: StoppedC
     for number in range(2):
         (claimed,) = await claim(database, clock)
         async with database.begin() as connection:
-            await sources.mark_failed(
-                connection, claimed, owner="w", next_fetch_at=clock(), problem=f"problem {number}"
+            await turns.mark_failed(
+                connection, claimed, owner="w", at=clock(), next_fetch_at=clock(), problem=f"problem {number}"
             )
     failing = await get(database)
     assert (failing.failures, failing.problem, failing.last_ok_at) == (2, "problem 1", None)
@@ -180,3 +180,41 @@ async def test_failures_are_counted_in_a_row(database: Database, clock: StoppedC
     await fetched(database, claimed, clock())
     well = await get(database)
     assert (well.failures, well.problem, well.last_ok_at, well.first_fetched_at) == (0, "", clock(), clock())
+
+
+async def test_the_answer_on_rights_is_kept_with_its_time(database: Database, clock: StoppedClock) -> None:
+    """A later start changes neither as long as the words in the settings are the same; other words are a new answer."""
+    spec = SourceSpec(
+        "gaon", "listpage", "https://gaon.example/list", rights=Rights.FULL_TEXT_MAIL, options=(("pages", "2"),),
+        permission="own paper",
+    )  # fmt: skip
+    first = clock()
+    await provision(database, clock, spec)
+    await provision(database, clock, spec)
+    clock.advance(days=1)
+    await provision(database, clock, spec)
+    kept = await get(database)
+    await provision(database, clock, replace(spec, permission="a contract"))
+
+    assert (kept.spec, kept.rights_answered_at) == (spec, first)
+    assert (await get(database)).rights_answered_at == clock()
+
+
+async def test_whole_texts_without_permission_are_refused(database: Database) -> None:
+    """저작권법 제46조: whoever asks the ledger, not only the commands."""
+    spec = SourceSpec("gaon", "feed", "https://gaon.example/rss", rights=Rights.FULL_TEXT_MAIL)
+    async with database.begin() as connection:
+        with pytest.raises(WrongStateError, match="permission"):
+            await sources.add_source(connection, spec)
+
+
+async def test_a_host_that_another_worker_is_at_is_left_to_it(database: Database, clock: StoppedClock) -> None:
+    """A site meets one of us at a time; the worker that is there may take more of it."""
+    names = ["a", "b", "c"]
+    await provision(database, clock, *(SourceSpec(name, "feed", f"https://Paper.example/{name}") for name in names))
+    (first,) = await claim(database, clock, "one", limit=1)
+    assert await claim(database, clock, "two") == []
+    (second,) = await claim(database, clock, "one", limit=1)
+    assert first.id != second.id
+    clock.advance(minutes=5)
+    assert len(await claim(database, clock, "two")) == 3

@@ -41,7 +41,7 @@ def test_check_shows_what_would_be_collected_and_stores_nothing(near: Commands, 
 
     assert "다리 개통" in shown
     assert [article["title"] for article in found["articles"]] == ["예산 의결", "다리 개통"]
-    assert {"address", "kind", "title", "doubts", "articles"} == found.keys()
+    assert {"address", "type", "kind", "title", "doubts", "articles"} == found.keys()
     assert near.json("articles", "list")["articles"] == []
 
 
@@ -131,3 +131,53 @@ def test_wrong_words_are_told_before_anything_is_fetched(
 def test_check_of_an_unknown_name_says_so(commands_on_sqlite: Commands) -> None:
     """A name is looked for in SOURCES and in the database."""
     assert "no source nowhere" in commands_on_sqlite("sources", "check", "nowhere", code=1).stderr
+
+
+def test_add_takes_an_address_alone_and_proposes_a_name(near: Commands, feed: FeedServer) -> None:
+    """The shortest way: the address of a site, a name of one's own, a yes."""
+    near("sources", "add", feed.feed_url, typed="gaon\ny\n")
+
+    [source] = near.json("sources", "list")["sources"]
+    assert (source["name"], source["type"], source["rights"], source["rights_answer"]) == (
+        "gaon", "feed", "excerpt", "yes",
+    )  # fmt: skip
+    assert source["rights_answered_at"]
+
+
+def test_without_permission_a_source_is_added_with_links_only(near: Commands, feed: FeedServer) -> None:
+    """Titles with links may be mailed; the no is kept as an answer."""
+    near("sources", "add", "gaon", feed.feed_url, typed="n\ny\n")
+
+    [source] = near.json("sources", "list")["sources"]
+    assert (source["rights"], source["rights_answer"]) == ("link_only", "")
+    assert source["rights_answered_at"]
+
+
+def test_whole_texts_want_to_know_whose_permission_it_is(near: Commands, feed: FeedServer) -> None:
+    """A yes alone is forgotten in a year; the words are kept."""
+    near("sources", "add", "gaon", feed.feed_url, "--rights", "full_text_mail", typed="y\nown paper\n")
+    near("sources", "add", "naru", feed.feed_url, "--rights", "full_text_mail", "--permission", "나루 | 계약 '24")
+
+    answers = {each["name"]: each["rights_answer"] for each in near.json("sources", "list")["sources"]}
+    assert answers == {"gaon": "own paper", "naru": "나루 | 계약 '24"}
+
+
+def test_opml_goes_in_after_a_yes_and_comes_out_again(commands_on_sqlite: Commands) -> None:
+    """Nothing is fetched; what is a source already is told and left out."""
+    file = commands_on_sqlite.folder / "papers.opml"
+    file.write_text(
+        '<opml version="2.0"><body><outline text="이웃"><outline text="나루" xmlUrl="https://naru.example/rss"/>'
+        '<outline text="한빛" xmlUrl="https://hanbit.example/rss"/></outline></body></opml>',
+        encoding="utf-8",
+    )
+
+    commands_on_sqlite("sources", "import", str(file), code=1, typed="n\n")
+    before = commands_on_sqlite.json("sources", "list")["sources"]
+    commands_on_sqlite("sources", "import", str(file), typed="y\ny\n")
+    commands_on_sqlite("sources", "import", str(file), code=1)
+    out = commands_on_sqlite("sources", "export").stdout
+
+    assert before == []
+    added = commands_on_sqlite.json("sources", "list")["sources"]
+    assert [(each["name"], each["section"]) for each in added] == [("hanbit", "이웃"), ("naru", "이웃")]
+    assert 'xmlUrl="https://naru.example/rss"' in out

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
+from digest.collect import collector
 from digest.collect.reader import Reader
 from digest.compose.render import Renderer
 from digest.config import Settings
@@ -36,7 +37,9 @@ def settings() -> Settings:
 @pytest.fixture
 async def house(database: Database, settings: Settings, clock: StoppedClock) -> AsyncIterator[House]:
     async with Outbound(user_agent="test") as outbound, Reader() as reader:
-        yield House(settings, database, outbound, reader, Renderer(None), clock, "test:1")
+        yield House(
+            settings, database, outbound, reader, Renderer(None), clock, "test:1", collector.host_queue(settings)
+        )
 
 
 async def test_a_service_told_to_stop_while_it_looks_around_at_its_start_ends_quietly(house: House) -> None:

@@ -34,6 +34,7 @@ class FeedServer:
     async def __aenter__(self) -> "FeedServer":
         app = web.Application()
         app.router.add_get("/rss.xml", self._feed)
+        app.router.add_get("/news/view.php", self._page)
         self._runner = web.AppRunner(app)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", 0)
@@ -44,6 +45,13 @@ class FeedServer:
     async def __aexit__(self, *_: object) -> None:
         assert self._runner is not None
         await self._runner.cleanup()
+
+    async def _page(self, request: web.Request) -> web.Response:
+        number = int(request.query["idx"])
+        title = escape(next(title for known, title, *_ in self.articles if known == number))
+        body = f"{title} 소식을 전합니다. 자세한 내용은 다음과 같습니다. " * 6
+        text = f"<html><title>{title}</title><body><h1>{title}</h1><article><p>{body}</p></article></body></html>"
+        return web.Response(text=text, content_type="text/html", charset="utf-8")
 
     async def _feed(self, _request: web.Request) -> web.Response:
         self.requests += 1

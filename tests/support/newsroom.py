@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from digest import addresses
-from digest.database import Database, articles, most_read, subscribers
+from digest.database import Database, finds, most_read, subscribers
 from digest.database import sources as source_rows
 from digest.database.tables import articles as articles_table
 from digest.database.tables import deliveries, editions, sources
@@ -56,7 +56,7 @@ class Newsroom:
             for title in titles
         ]
         async with self.database.begin() as connection:
-            await articles.store_found(connection, source, found[::-1], now=self.clock())  # feeds list the newest first
+            await finds.store_found(connection, source, found[::-1], now=self.clock())  # feeds list the newest first
             rows = await connection.execute(
                 sa.select(articles_table.c.id).order_by(articles_table.c.id.desc()).limit(len(titles))
             )

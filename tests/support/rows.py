@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from digest.addresses import parse
-from digest.database import Connection, Database
+from digest.database import Connection, Database, finds
 from digest.database import articles as article_rows
 from digest.database.tables import (
     articles,
@@ -123,7 +123,7 @@ async def place_article(
     link = f"https://www.gaon.example/news/{position}"
     values = {"excerpt": "첫 문장입니다.", "byline": "김기자", "registered_at": at, **text}
     found = FoundArticle(f"guid-{position}", ArticleText(title, link, section=section, **values))
-    await article_rows.store_found(connection, source, [found], now=at)
+    await finds.store_found(connection, source, [found], now=at)
     article_id = int((await connection.execute(sa.select(sa.func.max(articles.c.id)))).scalar_one())
     if withdrawn_at is not None:
         await article_rows.withdraw(connection, article_id, at=withdrawn_at)

@@ -1,14 +1,15 @@
 """Source type `feed`: RSS 0.9x, 1.0 and 2.0, Atom 0.3 and 1.0, JSON Feed.
 
-Decode → look what it is → for XML: repair, cut to the newest articles, parse with feedparser → one `FoundArticle` each.
+Decode → look what it is → for XML: cut out what is known (see `scan`); where that is in doubt repair, and cut to the
+newest articles → parse with feedparser → one `FoundArticle` each.
 feedparser gets UTF-8 bytes that we made, never an address or a text: those it would open. Its sanitiser and its
 resolving of links inside HTML stay off; no HTML survives here (see `prose`). Its date readers are silenced, ours read
 the text of the date. A document that is something else is refused by its name; a web page, with the feed it links to.
 """
 
 import time
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urljoin
 from zoneinfo import ZoneInfo
@@ -16,22 +17,28 @@ from zoneinfo import ZoneInfo
 import feedparser
 from selectolax.lexbor import LexborHTMLParser
 
-from digest.collect import xmltext
+from digest.collect import scan, xmltext
 from digest.collect.charset import decode
 from digest.collect.dates import read_date
 from digest.collect.normalize import clean_title
-from digest.collect.source import MAX_ARTICLES, Parsed
+from digest.collect.source import MAX_ARTICLES, Options, Parsed
 from digest.collect.sources import feed_entry, feed_json
 from digest.errors import SourceUnreadableError
 
 Document = Any  # feedparser's own; its package has no types
 _PAGES = {"html", "head", "body", "title", "meta", "script"}
 _FEED_TYPES = ("application/rss+xml", "application/atom+xml", "application/feed+json", "application/json")
+_PERIODS = {"hourly": 3600, "daily": 86_400, "weekly": 604_800, "monthly": 2_592_000, "yearly": 31_536_000}
 _UNREAD = time.struct_time((1970, 1, 1, 0, 0, 0, 3, 1, 0))
 
 
-def read(body: bytes, content_type: str, url: str, zone: ZoneInfo) -> Parsed:
+def read(body: bytes, content_type: str, url: str, zone: ZoneInfo, options: Options = ()) -> Parsed:  # noqa: ARG001 (the contract; a feed has none)
     """Return what the feed holds, or raise `SourceUnreadableError` saying what it is instead."""
+    return read_new(body, content_type, url, zone, frozenset())
+
+
+def read_new(body: bytes, content_type: str, url: str, zone: ZoneInfo, known: Collection[str]) -> Parsed:
+    """As `read`, but leave out articles whose keys are `known` from an earlier reading, if that can be done surely."""
     decoded = decode(body, content_type)
     text = decoded.text.lstrip("\ufeff \t\r\n\x00")
     if not text.strip():
@@ -43,30 +50,75 @@ def read(body: bytes, content_type: str, url: str, zone: ZoneInfo) -> Parsed:
     rooted = xmltext.from_root(text)
     if rooted is None:
         raise SourceUnreadableError(_says_other(text))
-    repaired = xmltext.repair(rooted.text)
+    doubts = (*decoded.doubts, *rooted.doubts)
+    whole = scan.cut(rooted.text, url)  # well-formed: there is nothing to repair
+    if whole is None:
+        repaired = xmltext.repair(rooted.text)
+        doubts = (*doubts, *repaired.doubts)
+        whole = scan.cut(repaired.text, url) if repaired.doubts else None
+    if whole is not None:
+        return _with_doubts(_read_cut(whole, url, zone, known), doubts)
     trimmed = xmltext.newest(repaired.text, MAX_ARTICLES, lambda date: read_date(date, zone).at)
     parsed = _parse(xmltext.numbered_captions(trimmed.text), url, zone)
-    return _with_doubts(parsed, (*decoded.doubts, *rooted.doubts, *repaired.doubts, *trimmed.doubts))
+    return _with_doubts(parsed.parsed, (*doubts, *trimmed.doubts))
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """What was read, and for each article which entry it was. `is_clean`: feedparser had nothing to complain of."""
+
+    parsed: Parsed
+    positions: tuple[int, ...]
+    entries: int
+    is_clean: bool
+
+
+def _read_cut(whole: scan.Cut, url: str, zone: ZoneInfo, known: Collection[str]) -> Parsed:
+    """Read the entries that are not known; all of them if feedparser sees anything else in that than we do."""
+    left_out = tuple(key for key in whole.keys if key in known)
+    if left_out and len(left_out) == len(whole.keys):
+        return Parsed("", "", (), known=left_out)
+    keys = [key for key in whole.keys if key not in known]
+    text = whole.without(known) if left_out else whole.body.decode()
+    reading = _parse(xmltext.numbered_captions(text), url, zone)
+    is_sure = reading.is_clean and reading.entries == len(keys)
+    if is_sure:
+        return replace(reading.parsed, keys=tuple(keys[position] for position in reading.positions), known=left_out)
+    return _read_cut(whole, url, zone, ()) if left_out else reading.parsed
 
 
 def _with_doubts(parsed: Parsed, doubts: tuple[str, ...]) -> Parsed:
     return replace(parsed, doubts=(*doubts, *parsed.doubts))
 
 
-def _parse(text: str, url: str, zone: ZoneInfo) -> Parsed:
+def _parse(text: str, url: str, zone: ZoneInfo) -> _Reading:
     document, doubts = _document(text)
+    is_clean = not doubts
     entries = document.entries[:MAX_ARTICLES]
     if not document.version and not entries:
         raise SourceUnreadableError("This is no feed that can be read: no version and no articles are in it.")
-    articles = []
-    for position, entry in enumerate(entries, 1):
+    articles, positions = [], []
+    for position, entry in enumerate(entries):
         found = feed_entry.read(entry, url, zone, is_atom=document.version.startswith("atom"))
         if isinstance(found, str):
-            doubts.append(f"article {position} was left out: {found}")
+            doubts.append(f"article {position + 1} was left out: {found}")
         else:
             articles.append(found)
+            positions.append(position)
     title = clean_title(document.feed.get("title", ""))
-    return Parsed(document.version or "rss", title, tuple(articles), tuple(doubts))
+    kind, quiet_seconds = document.version or "rss", _quiet_seconds(document.feed)
+    parsed = Parsed(kind, title, tuple(articles), tuple(doubts), quiet_seconds=quiet_seconds)
+    return _Reading(parsed, tuple(positions), len(document.entries), is_clean)
+
+
+def _quiet_seconds(about: Document) -> int:
+    """Return how long the feed asks to be left alone: RSS 2.0 `ttl` in minutes, or the syndication module's period."""
+    ttl = str(about.get("ttl") or "").strip()
+    if ttl.isdecimal():
+        return int(ttl[:6]) * 60
+    period = _PERIODS.get(str(about.get("sy_updateperiod") or "").strip().lower(), 0)
+    frequency = str(about.get("sy_updatefrequency") or "1").strip()
+    return period // max(1, int(frequency[:6])) if frequency.isdecimal() else period
 
 
 def _document(text: str) -> tuple[Document, list[str]]:
@@ -109,6 +161,9 @@ def _silence_dates() -> None:
     handlers: list[Callable[[str], Any]] = feedparser.datetimes._date_handlers
     if handlers[0] is not _unread:
         feedparser.registerDateHandler(_unread)
+        # It asks for another driver first, for which Python looks in every folder at each document; `scan` counts on
+        # expat being the one.
+        feedparser.api.PREFERRED_XML_PARSERS.clear()
 
 
 def _unread(_text: str) -> time.struct_time:

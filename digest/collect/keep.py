@@ -1,0 +1,194 @@
+"""Keep what was gathered: articles, the state of each source, the time of its next turn. Many sources at once.
+
+One transaction for a batch; if anything in it fails, each source is kept alone, so that the one at fault is found and
+costs only its own turn. Only what this worker still holds is kept. After three failures in a row a person is told
+(alert `source:NAME`), after two weeks of them the source is given up; the alert is closed by itself at recovery.
+
+Events: source.fetched, source.unchanged, source.failed, source.given_up, source.recovered
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from digest import events
+from digest.clock import Clock
+from digest.collect import freshness
+from digest.collect.gather import Gathered
+from digest.collect.normalize import clean_line, shorten
+from digest.config import Settings
+from digest.database import Database, alerts, arrivals, most_read, sources, turns
+from digest.database.connection import Connection
+from digest.database.finds import Stored
+from digest.database.turns import Fetched
+from digest.errors import DatabaseUnavailableError
+from digest.models import FoundArticle, Purpose, Source
+
+_PROBLEM_LETTERS = 1000
+_NOTHING = Stored(0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class CollectReport:
+    """What came of one source's turn. `problem` is empty where all went well; `doubts` are for the operator's eyes."""
+
+    source: str
+    found: int = 0
+    new: int = 0
+    revised: int = 0
+    doubts: tuple[str, ...] = ()
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Keeper:
+    """What keeping needs. `cutoffs` are the times at which editions choose their articles next."""
+
+    database: Database
+    settings: Settings
+    clock: Clock
+    owner: str
+    cutoffs: tuple[datetime, ...] = ()
+
+
+async def keep(keeper: Keeper, batch: Sequence[Gathered]) -> list[CollectReport]:
+    """Keep a batch, and return what came of each. Only trouble with our own database is raised."""
+    try:
+        return await _keep_together(keeper, batch)
+    except DatabaseUnavailableError:
+        raise
+    except Exception as error:
+        if len(batch) == 1:
+            (one,) = batch
+            events.failure("source.failed", source=one.source.spec.name, exc_info=error)
+            problem = f"Not foreseen: {error!r}. The log has the details; please report it."
+            return await _keep_together(keeper, [Gathered(one.source, problem=problem)])
+    return [report for one in batch for report in await keep(keeper, [one])]
+
+
+async def _keep_together(keeper: Keeper, batch: Sequence[Gathered]) -> list[CollectReport]:
+    now = keeper.clock()
+    found = {one.source.id: freshness.with_future_doubts(one.found, now) for one in batch}
+    async with keeper.database.begin() as connection:
+        ours = await turns.still_ours(connection, [one.source for one in batch], owner=keeper.owner)
+        held = [one for one in batch if one.source.id in ours]
+        good = [one for one in held if not one.problem]
+        stored = await _store(connection, good, found, now)
+        marks = [_fetched(keeper, one, stored.get(one.source.id, _NOTHING), now) for one in good]
+        await turns.mark_fetched(connection, marks, owner=keeper.owner, at=now)
+        matters = [sources.alert_matter(one.source.spec.name) for one in good]
+        recovered = await alerts.resolve_all(connection, matters, at=now) if matters else set()
+        for one in held:
+            if one.problem:
+                await _note_failure(connection, keeper, one, now)
+    return [
+        _told(one, stored.get(one.source.id, _NOTHING), found[one.source.id], recovered)
+        if one.source.id in ours
+        else CollectReport(
+            one.source.spec.name, problem="Another worker took this source over, or it was removed meanwhile."
+        )
+        for one in batch
+    ]
+
+
+async def _store(
+    connection: Connection, good: Sequence[Gathered], found: dict[int, tuple[FoundArticle, ...]], now: datetime
+) -> dict[int, Stored]:
+    listed = [one for one in good if one.source.spec.purpose is Purpose.MOST_READ and not one.is_unchanged]
+    for one in listed:
+        await most_read.replace(connection, one.source, found[one.source.id], now=now)
+    arrived = [
+        (one.source, found[one.source.id])
+        for one in good
+        if one.found and one.source.spec.purpose is not Purpose.MOST_READ
+    ]
+    stored = await arrivals.store(connection, arrived, now=now) if arrived else []
+    return {source.id: came for (source, _found), came in zip(arrived, stored, strict=True)}
+
+
+def _fetched(keeper: Keeper, one: Gathered, stored: Stored, now: datetime) -> Fetched:
+    source, bounds = one.source, _bounds(keeper.settings)
+    interval = timedelta(seconds=source.interval_seconds) if source.interval_seconds else None
+    # The first document and rankings say nothing about how often there are news.
+    if source.first_fetched_at is not None and source.spec.purpose is not Purpose.MOST_READ:
+        interval = freshness.next_interval(interval, bounds, has_brought=bool(stored.new or stored.revised))
+    next_fetch_at = freshness.planned(
+        now,
+        interval=interval or bounds.start,
+        quiet_seconds=one.quiet_seconds,
+        cutoffs=keeper.cutoffs,
+        source_id=source.id,
+    )
+    seconds = interval.total_seconds() if interval else None
+    return Fetched(source, next_fetch_at, one.etag, one.last_modified, seconds, one.memory)
+
+
+def _bounds(settings: Settings) -> freshness.Bounds:
+    return freshness.Bounds(
+        timedelta(seconds=settings.fetch_interval_seconds),
+        timedelta(seconds=settings.fetch_interval_shortest_seconds),
+        timedelta(seconds=settings.fetch_interval_longest_seconds),
+    )
+
+
+async def _note_failure(connection: Connection, keeper: Keeper, one: Gathered, now: datetime) -> None:
+    source, name = one.source, one.source.spec.name
+    failures, problem = source.failures + 1, _problem(one)
+    is_given_up = source.given_up_at is None and freshness.is_given_up(
+        now, failing_since=source.failing_since, failures=failures
+    )
+    next_fetch_at = freshness.next_fetch_at(
+        now,
+        interval=timedelta(seconds=source.interval_seconds or keeper.settings.fetch_interval_seconds),
+        failures=failures,
+        retry_after_seconds=one.retry_after_seconds,
+    )
+    await turns.mark_failed(
+        connection,
+        source,
+        owner=keeper.owner,
+        at=now,
+        next_fetch_at=next_fetch_at,
+        problem=problem,
+        is_given_up=is_given_up,
+    )
+    if failures >= freshness.ALERT_AFTER:
+        what = f"The source {name} failed {failures} times in a row: {problem} "
+        then = f"Look at it with: digest sources check {name}"
+        if is_given_up:
+            days = freshness.GIVE_UP_AFTER.days
+            then = (
+                f"After {days} days it was given up and is fetched no more. Repair its address, or when it is well"
+                f" again run: digest collect {name} (one good fetch, and it goes on by itself)"
+            )
+        await alerts.raise_alert(connection, sources.alert_matter(name), what + then, at=now)
+    if is_given_up:
+        events.warning("source.given_up", source=name, failures=failures)
+
+
+def _told(one: Gathered, stored: Stored, found: Sequence[FoundArticle], recovered: set[str]) -> CollectReport:
+    """Say in the log what came of a turn, once it is stored, and report it."""
+    source, name = one.source, one.source.spec.name
+    if one.problem:
+        problem = _problem(one)
+        events.warning("source.failed", source=name, failures=source.failures + 1, problem=problem)
+        return CollectReport(name, problem=problem)
+    count = len(found) + one.known
+    if one.is_unchanged:
+        events.event("source.unchanged", source=name)
+        doubts = one.doubts
+    else:
+        events.event("source.fetched", source=name, found=count, new=stored.new, revised=stored.revised)
+        nothing = () if count else ("it holds no articles",)
+        doubts = freshness.summary((*one.doubts, *nothing), found)
+    _say_recovered(source, sources.alert_matter(name) in recovered)
+    return CollectReport(name, count, stored.new, stored.revised, doubts)
+
+
+def _problem(one: Gathered) -> str:
+    return shorten(clean_line(one.problem), _PROBLEM_LETTERS)  # foreign text may stand in it
+
+
+def _say_recovered(source: Source, alert_was_open: bool) -> None:
+    if source.failures or alert_was_open:
+        events.event("source.recovered", source=source.spec.name, after_failures=source.failures)

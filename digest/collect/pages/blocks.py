@@ -1,0 +1,151 @@
+"""A part of the page to its paragraphs, without what stands between them: adverts, related links, buttons, captions.
+
+In: the element that holds the article. Out: lines with their share of linked letters. Every line break ends a
+paragraph, since Korean newspaper systems write paragraphs as `<br><br>` as often as `<p>`. What is left out goes by
+what elements are (`nav`, `figure`, `aside`), by the words of their ids and classes (`ad`, `related`, `reply`), and by
+whether every letter is a link. An element that holds much of the article is never left out for its name alone: papers
+call their whole body `ad-content`. The tree is walked, never changed. Pure.
+"""
+
+from dataclasses import dataclass
+
+from selectolax.lexbor import LexborNode
+
+from digest.collect.normalize import clean_line
+from digest.collect.pages.tree import INLINE, SILENT, is_hidden, text_of, words_of
+
+_LEFT_OUT_TAGS = frozenset({"aside", "figure", "figcaption", "fieldset", "amp-ad", "amp-img", "ins"})
+NOT_THE_ARTICLE = frozenset(
+    {
+        "ad", "ads", "adv", "advert", "adverts", "advertisement", "advertising", "adsense", "adsbygoogle", "banner",
+        "banners", "dable", "taboola", "outbrain", "teads", "mobon", "sponsor", "sponsored", "promo", "promotion",
+        "relate", "related", "relation", "relations", "recommend", "recommended", "recommendation", "recirc",
+        "readmore", "seealso", "share", "sharing", "sns", "social", "reply", "replies", "comment", "comments",
+        "disqus", "livere", "copyright", "copyrights", "tag", "tags", "taglist", "hashtag", "hashtags", "keyword",
+        "keywords", "subscribe", "subscription", "newsletter", "popular", "ranking", "trending", "blind", "skip",
+        "journalist", "reporter", "reporters", "profile", "breadcrumb", "breadcrumbs", "toolbar", "print",
+        "fontsize", "player", "vod", "paywall", "poll", "survey", "emotion", "reaction", "reactions", "vote",
+        "recommendbox", "bookmark", "scrap", "pagination", "pager", "prevnext", "sidebar", "widget", "donate",
+        "donation", "author", "byline", "credit", "credits", "rss", "jebo", "gallery", "slideshow", "carousel",
+        "footer", "nav", "menu", "gnb", "lnb", "memo", "login",
+    }
+)  # fmt: skip
+_PICTURE_WORDS = frozenset(
+    {
+        "photo", "photos", "img", "image", "images", "pic", "picture", "caption", "captions", "figure", "thumb",
+        "thumbnail", "cap", "photobox", "imgbox",
+    }
+)  # fmt: skip
+_HEADS = frozenset({"h1", "h2", "h3"})
+_LONG_CAPTION = 250  # letters; what is longer beside a picture is text
+_MUCH_OF_IT = 0.3  # of the whole, in one element: not left out for its name
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One paragraph. `linked` is how many of its letters stand in links, `is_head` that it is in a `h1` to `h3`."""
+
+    text: str
+    linked: int = 0
+    is_head: bool = False
+
+    @property
+    def is_link(self) -> bool:
+        """Whether it is nothing but links (and perhaps an arrow or a number before them)."""
+        return self.linked > 0 and self.linked >= 0.8 * len(self.text.replace(" ", ""))
+
+
+def read_lines(root: LexborNode, leave_out: frozenset[int] = frozenset()) -> list[Line]:
+    """Return the lines within `root`. `leave_out` are elements (by `mem_id`) that are something else."""
+    return _Walk(root, leave_out).lines
+
+
+class _Walk:
+    """Goes once through the elements, in document order, without recursion."""
+
+    def __init__(self, root: LexborNode, leave_out: frozenset[int]) -> None:
+        self.lines: list[Line] = []
+        self._pieces: list[str] = []
+        self._linked = 0
+        self._links = 0  # how many links are open around the current place
+        self._leave_out = leave_out
+        self._all_letters = len(text_of(root))
+        self._go(root)
+        self._end_line()
+
+    def _go(self, root: LexborNode) -> None:
+        node, depth = root.first_child, 1
+        while node is not None:
+            child = self._enter(node)
+            if child is not None:
+                node, depth = child, depth + 1
+                continue
+            while (following := node.next) is None:
+                parent = node.parent
+                depth -= 1
+                if depth <= 0 or parent is None:
+                    return
+                self._leave(parent)
+                node = parent
+            node = following
+
+    def _enter(self, node: LexborNode) -> LexborNode | None:
+        """Take in `node`; return its first child if there is something to see within it."""
+        if node.is_text_node:
+            self._take(node.text_content or "")
+            return None
+        tag = node.tag
+        if tag is None or not node.is_element_node or tag in SILENT:
+            return None
+        if tag not in INLINE:
+            self._end_line()
+        if tag in ("td", "th"):
+            self._take(" ")
+        if self._is_left_out(node, tag):
+            return None
+        child = node.first_child
+        if child is not None and tag == "a":
+            self._links += 1
+        return child
+
+    def _leave(self, node: LexborNode) -> None:
+        if node.tag == "a":
+            self._links -= 1
+        elif node.tag not in INLINE:
+            self._end_line(is_head=node.tag in _HEADS)
+
+    def _is_left_out(self, node: LexborNode, tag: str) -> bool:
+        if node.mem_id in self._leave_out:
+            return True
+        attributes = node.attributes
+        if is_hidden(attributes):
+            return True
+        words = words_of(attributes)
+        if tag in _LEFT_OUT_TAGS or words & NOT_THE_ARTICLE:
+            return len(text_of(node)) <= _MUCH_OF_IT * self._all_letters or bool(words & {"comment", "comments"})
+        if tag == "table" or words & _PICTURE_WORDS:
+            return _is_captioned_picture(node, self._all_letters)
+        return False
+
+    def _take(self, text: str) -> None:
+        self._pieces.append(text)
+        if self._links:
+            self._linked += sum(len(word) for word in text.split())
+
+    def _end_line(self, *, is_head: bool = False) -> None:
+        if not self._pieces:
+            return
+        text = clean_line("".join(self._pieces))
+        self._pieces.clear()
+        if text:
+            self.lines.append(Line(text, self._linked, is_head))
+        self._linked = 0
+
+
+def _is_captioned_picture(node: LexborNode, all_letters: int) -> bool:
+    """A table or box around a picture, and its caption; or a caption alone."""
+    letters = len(text_of(node))
+    if letters > _LONG_CAPTION or letters > _MUCH_OF_IT * all_letters + 100:
+        return False
+    words = words_of(node.attributes)
+    return bool(words & {"caption", "captions", "cap"}) or node.css_first("img") is not None

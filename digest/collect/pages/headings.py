@@ -1,0 +1,130 @@
+"""The headline as printed, its sub-headlines, and the section. Pure.
+
+Headlines are taken verbatim (신문법 제10조②). What a page says to machines is often cut or carries the paper's name
+behind a dash, so the printed heading that begins as it does is preferred; where none is printed, the paper's name goes.
+"""
+
+import re
+from itertools import islice
+
+from selectolax.lexbor import LexborHTMLParser, LexborNode
+
+from digest.collect.normalize import clean_title
+from digest.collect.pages import metadata as meta
+from digest.collect.pages.tree import inline_text_of, lines_of, text_of
+
+_HEADINGS = "h1, h2, h3, h4, [class*=title], [class*=headline], [class*=subject], [class*=tit], [id*=title]"
+_SUBHEADS = (
+    "[class*=subtitle], [class*=sub_title], [class*=sub-title], [class*=subTitle], [class*=SubTitle], [class*=subhead], "  # noqa: E501
+    "[class*=sub_tit], [class*=subtit], [class*=sub-heading], [class*=art_sub], [class*=titlesub], [class*=title_sub]"
+)
+_BREADCRUMB = "[class*=breadcrumb] a, [class*=location] a, [class*=path] a"
+_PARTS = re.compile(r"\s+[-|–—<:]{1,2}\s+|\s*[|｜]\s*|\s*：\s*|\s+::+\s*")
+_BARE = re.compile(r"\W+")
+_GENERIC = {"홈", "home", "전체기사", "전체", "뉴스", "기사", "news", "article", "top", "메인", "처음"}
+_MOST_HEADINGS, _LONGEST = 150, 300
+
+
+def _bare(text: str) -> str:
+    return _BARE.sub("", text).lower()
+
+
+def read_title(tree: LexborHTMLParser, metadata: meta.Metadata) -> tuple[str, str]:
+    """Return the headline and the way it was found; both empty if the page has none."""
+    named, way = meta.headline(metadata)
+    if not named:
+        node = tree.css_first("head title") or tree.css_first("title")
+        named, way = clean_title(inline_text_of_title(node), is_plain=True), "text"
+    printed = _printed_as(tree, named)
+    if printed:
+        return printed, way if _bare(printed) == _bare(named) else "text"
+    if named:
+        return _without_name(named, metadata), way
+    heading = tree.css_first("h1")
+    title = clean_title(inline_text_of(heading), is_plain=True) if heading is not None else ""
+    return title, "text" if title else ""
+
+
+def inline_text_of_title(node: LexborNode | None) -> str:
+    """The text of `title`, which the readers of visible text leave out."""
+    return (node.text() or "") if node is not None else ""
+
+
+def _printed_as(tree: LexborHTMLParser, named: str) -> str:
+    """The printed heading that `named` begins with, or that begins with `named` where that was cut; the longest."""
+    wanted, best = _bare(named), ""
+    if len(wanted) < 4:
+        return ""
+    for node in islice(tree.css(_HEADINGS), _MOST_HEADINGS):
+        text = clean_title(inline_text_of(node), is_plain=True)
+        bare = _bare(text)
+        if len(bare) < 6 or len(text) > _LONGEST or node.tag == "title":
+            continue
+        is_same = bare == wanted
+        is_without_name = wanted.startswith(bare) and _PARTS.match(named[_end_of(named, len(bare)) :]) is not None
+        was_cut = named.endswith(("...", "…")) and bare.startswith(wanted)
+        if is_same or was_cut:
+            return text
+        if is_without_name and len(text) > len(best):
+            best = text
+    return best
+
+
+def _end_of(text: str, letters: int) -> int:
+    """Where the first `letters` letters of `text` end."""
+    for at, char in enumerate(text):
+        letters -= bool(_bare(char))
+        if letters == 0:
+            return at + 1
+    return len(text)
+
+
+def _without_name(named: str, metadata: meta.Metadata) -> str:
+    """Take off the paper's name behind the last dash, where the page says that it is the name."""
+    cuts = list(_PARTS.finditer(named))
+    names = {
+        _bare(name)
+        for name in (metadata.first("og:site_name", "application-name"), metadata.linked("publisher"))
+        if name
+    }
+    if cuts and cuts[-1].start() >= 4 and _bare(named[cuts[-1].end() :]) in names:
+        return named[: cuts[-1].start()].rstrip()
+    return named
+
+
+def read_subheads(tree: LexborHTMLParser, body: LexborNode | None, title: str) -> tuple[str, ...]:
+    """The lines of the first element named as sub-headlines that stands before the article's text."""
+    if body is None or tree.body is None:
+        return ()
+    named = {node.mem_id for node in tree.css(_SUBHEADS)[:50]}
+    for node in tree.body.traverse() if named else ():
+        if node.mem_id == body.mem_id:
+            break
+        if node.mem_id not in named or node.css_first("a") is not None:
+            continue
+        lines = subhead_lines(node)
+        if lines and 8 <= sum(map(len, lines)) <= 400 and _bare(lines[0]) != _bare(title):
+            return lines
+    return ()
+
+
+def subhead_lines(node: LexborNode) -> tuple[str, ...]:
+    """Sub-headlines, one a line, as printed."""
+    return tuple(line for line in lines_of(node) if len(line) > 2)[:10]
+
+
+def read_section(tree: LexborHTMLParser, metadata: meta.Metadata) -> tuple[str, str]:
+    """Return the section and the way it was found; both empty if the page has none."""
+    if section := _usable(metadata.linked("articleSection").split(",")[0]):
+        return section, "json-ld"
+    if section := _usable(
+        metadata.first("article:section", "og:article:section", "dable:section", "section", "category")
+    ):
+        return section, "meta"
+    steps = [one for one in (_usable(text_of(node)) for node in tree.css(_BREADCRUMB)[:8]) if one]
+    return (steps[-1], "text") if steps else ("", "")
+
+
+def _usable(text: str) -> str:
+    text = clean_title(text)
+    return text if 0 < len(text) <= 40 and text.lower() not in _GENERIC else ""

@@ -1,0 +1,76 @@
+"""The lead picture of an article, its caption, and the elements that hold captions.
+
+The first picture within the article counts that is meant to be seen; lazily loaded ones have their address in `data-…`.
+Captions are those of the `figure`, else of an element named so near the picture; an `alt` text is none, it is rarely
+printed. Where the article has no picture, `og:image` is taken unless it is the paper's logo. Pure.
+"""
+
+import re
+
+from selectolax.lexbor import LexborNode
+
+from digest.collect.normalize import clean_line, usable_link
+from digest.collect.pages.metadata import Metadata
+from digest.collect.pages.tree import ancestors, attribute, is_hidden, text_of, words_of
+from digest.collect.prose import pixels
+from digest.models import Picture
+
+_SOURCES = ("data-src", "data-original", "data-lazy-src", "data-lazy", "data-echo", "data-url", "src")
+_ORNAMENT = re.compile(
+    r"(?:^|[/_.-])(?:logo|icons?|ico|btn|button|banner|bnr|blank|spacer|loading|pixel|noimg|noimage|no_image|no-image|default|"
+    r"dot|bullet|emoticon|sns|kakao|facebook|profile|avatar|ad|ads)(?:[/_.\d-]|$)",
+    re.IGNORECASE,
+)
+_CAPTION_WORDS = {"caption", "captions", "cap", "imgcaption", "photocaption", "desc", "txt", "phototext"}
+_SMALLEST, _LONGEST_CAPTION, _MOST_PICTURES = 60, 300, 60
+
+
+def lead_picture(root: LexborNode, selector: str, base: str) -> Picture | None:
+    """Return the first picture within `root` (or the first that fits `selector`)."""
+    for image in root.css(selector or "img, amp-img")[:_MOST_PICTURES]:
+        picture = _picture(image, base)
+        if picture is not None:
+            return Picture(picture.url, caption_of(image, root), picture.width, picture.height)
+    return None
+
+
+def _picture(image: LexborNode, base: str) -> Picture | None:
+    written = next((value for name in _SOURCES if (value := attribute(image, name)) and value[:5] != "data:"), "")
+    url = usable_link(written, base) if written else ""
+    width, height = pixels(attribute(image, "width")), pixels(attribute(image, "height"))
+    is_small = any(size is not None and size < _SMALLEST for size in (width, height))
+    if not url or is_small or _ORNAMENT.search(url.split("?")[0].partition("//")[2].partition("/")[2]):
+        return None
+    return None if is_hidden(image.attributes) else Picture(url, "", width, height)
+
+
+def caption_of(image: LexborNode, root: LexborNode) -> str:
+    """The caption printed with a picture, empty if there is none."""
+    for box in ancestors(image, 4):
+        if box.mem_id == root.mem_id:
+            break
+        if (caption := box.css_first("figcaption")) is not None:
+            return clean_line(text_of(caption))[:_LONGEST_CAPTION]
+        named = next((one for one in box.css("*")[:50] if words_of(one.attributes) & _CAPTION_WORDS), None)
+        text = text_of(named) if named is not None else ""
+        if not text and box.tag in ("table", "figure"):
+            text = text_of(box)
+        if text and len(text) <= _LONGEST_CAPTION:
+            return text
+    following = (image.parent if image.parent is not None and image.parent.mem_id != root.mem_id else image).next
+    for _ in range(4):
+        if following is None:
+            break
+        if following.is_element_node:
+            text = text_of(following) if words_of(following.attributes) & (_CAPTION_WORDS - {"txt"}) else ""
+            return text if len(text) <= _LONGEST_CAPTION else ""
+        following = following.next
+    return ""
+
+
+def metadata_picture(metadata: Metadata, base: str) -> Picture | None:
+    """The picture the page names to machines."""
+    url = usable_link(metadata.first("og:image", "og:image:url", "twitter:image"), base)
+    if not url or _ORNAMENT.search(url.split("?")[0].partition("//")[2].partition("/")[2]):
+        return None
+    return Picture(url, "", pixels(metadata.first("og:image:width")), pixels(metadata.first("og:image:height")))

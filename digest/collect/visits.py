@@ -1,0 +1,298 @@
+"""Look at the pages of articles: read them when they are new, and again for corrections and withdrawals.
+
+In: pages whose turn it is (`database.pages`), the world. Out: articles with their whole text, revisions, withdrawals.
+For each page: claim with a lease → ask robots.txt → fetch, conditionally, in its host's queue → read (in the reader's
+process) → record and put the article together anew in one transaction. A page that answers 404 or 410 twice, a moment
+apart, or says itself that the article was deleted, withdraws it; one that is back brings it back. Where most pages of a
+source are gone at once, or none was ever read, the site is in trouble and not its news: nothing is withdrawn, and a
+person is told.
+
+`look_again` does the same for the articles of one edition just before it is composed, within a time limit for all.
+
+Events: article.read, article.revised, article.withdrawn, article.back, page.failed. Alert: `pages:SOURCE`.
+"""
+
+import asyncio
+import hashlib
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum, auto
+from urllib.parse import urlsplit
+
+from digest import events
+from digest.clock import Clock
+from digest.collect import looks, near, robots
+from digest.collect.fetch import Page, fetch
+from digest.collect.normalize import clean_line, shorten
+from digest.collect.page import Selectors, selectors_of
+from digest.collect.politeness import HostQueue
+from digest.collect.reader import Reader
+from digest.config import Settings
+from digest.database import Database, alerts, articles, finds, most_read, pages, stories
+from digest.database.pages import Marks, PageTurn
+from digest.errors import DatabaseUnavailableError, DigestError, SourceGoneError
+from digest.models import PageState, PageText, WithdrawnBy
+from digest.outbound import Outbound
+
+_AT_ONCE = 8
+_PROBLEM_LETTERS = 500
+_LEASE = timedelta(minutes=10)
+_PAGE_SECONDS = 15.0  # who is slower keeps the other pages of its host waiting
+_TOO_MANY_GONE = 3  # so many of one source at once, and most of those looked at: the site is in trouble
+
+
+class Seen(Enum):
+    """What one look came to."""
+
+    SAME = auto()
+    READ = auto()
+    REVISED = auto()
+    WITHDRAWN = auto()
+    FAILED = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Everything a look needs; the same for all pages of a process."""
+
+    database: Database
+    outbound: Outbound
+    settings: Settings
+    reader: Reader
+    hosts: HostQueue
+    clock: Clock
+    owner: str
+
+
+@dataclass(frozen=True, slots=True)
+class LookedAgain:
+    """What came of looking at an edition's articles again. `missed`: those there was no time or no answer for."""
+
+    revised: int
+    withdrawn: int
+    missed: int
+
+
+async def visit_due(visitor: Visitor, *, limit: int = 60) -> Counter[Seen]:
+    """Look at the pages that are due, up to `limit`; return what the looks came to."""
+    now = visitor.clock()
+    async with visitor.database.begin() as connection:
+        turns = await pages.claim_due(connection, owner=visitor.owner, now=now, lease_until=now + _LEASE, limit=limit)
+    return await _visit(visitor, turns)
+
+
+async def look_again(visitor: Visitor, article_ids: Collection[int], *, seconds: float = 60.0) -> LookedAgain:
+    """Look at these articles' pages now, for at most `seconds`; what is not done by then is given back."""
+    now = visitor.clock()
+    async with visitor.database.begin() as connection:
+        turns = await pages.claim_these(connection, article_ids, owner=visitor.owner, now=now, lease_until=now + _LEASE)
+    came: Counter[Seen] = Counter()
+    try:
+        async with asyncio.timeout(seconds):
+            await _visit(visitor, turns, came)
+    except TimeoutError:
+        async with visitor.database.begin() as connection:
+            await pages.give_back(connection, turns, owner=visitor.owner)
+    done = sum(came.values()) - came[Seen.FAILED]
+    return LookedAgain(came[Seen.REVISED], came[Seen.WITHDRAWN], len(article_ids) - done)
+
+
+async def _visit(visitor: Visitor, turns: Sequence[PageTurn], came: Counter[Seen] | None = None) -> Counter[Seen]:
+    """Look at all of `turns`, side by side, and withdraw what is gone in the end, when it is known how many are."""
+    came = Counter() if came is None else came
+    gate = asyncio.Semaphore(_AT_ONCE)
+    gone: list[PageTurn] = []
+
+    async def look(turn: PageTurn) -> None:
+        async with gate:
+            seen = await _look_at(visitor, turn)
+        if seen is None:
+            gone.append(turn)
+        else:
+            came[seen] += 1
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            for turn in turns:
+                group.create_task(look(turn))
+    except BaseExceptionGroup as several:
+        raise several.exceptions[0] from several  # the first ended all the others: as if there were no group
+    looked = Counter(turn.source_name for turn in turns)
+    missing = Counter(turn.source_name for turn in gone)
+    for turn in gone:
+        count = missing[turn.source_name]
+        is_trouble = count >= _TOO_MANY_GONE and count > looked[turn.source_name] / 2
+        came[await _is_gone(visitor, turn, is_trouble=is_trouble)] += 1
+    return came
+
+
+async def _look_at(visitor: Visitor, turn: PageTurn) -> Seen | None:
+    """Take one page's turn; None: it is gone. Only trouble with our own database gets out."""
+    try:
+        page = await _fetch_page(visitor, turn)
+        if page is None:
+            return await _same(visitor, turn)
+        digest = hashlib.sha256(page.body).hexdigest()
+        if digest == turn.body_digest:
+            return await _same(visitor, turn)
+        said = await _read(visitor, page, selectors_of(turn.options))
+        return await _record(visitor, turn, said, Marks(page.etag, page.last_modified, digest))
+    except DatabaseUnavailableError:
+        raise
+    except SourceGoneError:
+        return None
+    except _ClosedError as error:
+        return await _failed(visitor, turn, PageState.CLOSED, str(error))
+    except DigestError as error:
+        return await _failed(visitor, turn, PageState.FAILED, str(error))
+    except Exception as error:
+        events.failure("page.failed", article_id=turn.article_id, exc_info=error)
+        return await _failed(visitor, turn, PageState.FAILED, f"Not foreseen: {type(error).__name__}. See the log.")
+
+
+async def _find_story(visitor: Visitor, turn: PageTurn) -> None:
+    """Put the article, as it reads now, into the story that it tells with others. Others wait: an act of its own."""
+    async with visitor.database.read() as connection:
+        article = await articles.get_article(connection, turn.article_id)
+    text = article.text
+    signature = near.signature(text.title, text.body, text.excerpt)
+    async with visitor.database.begin() as connection:
+        await stories.place(
+            connection,
+            article.id,
+            article.revision,
+            signature,
+            compare=near.compare,
+            now=visitor.clock(),
+        )
+
+
+class _ClosedError(DigestError):
+    """The site asks robots not to read this page."""
+
+
+async def _fetch_page(visitor: Visitor, turn: PageTurn) -> Page | None:
+    """Fetch the page; None: unchanged. Raises `SourceGoneError` when it is gone at a second look, too."""
+    if not urlsplit(turn.url).hostname:
+        raise _ClosedError("The source lists no link to the article.")
+    if dict(turn.options).get("read") == "no":
+        raise _ClosedError("The pages of its source are not read any more (read=no).")
+    if not await robots.may_fetch(visitor.database, visitor.outbound, turn.url, now=visitor.clock()):
+        raise _ClosedError("The site's robots.txt asks not to read this page.")
+    try:
+        return await _fetch_once(visitor, turn)
+    except SourceGoneError:
+        return await _fetch_once(visitor, turn)
+
+
+async def _fetch_once(visitor: Visitor, turn: PageTurn) -> Page | None:
+    is_readable = turn.state in (PageState.READ, PageState.THIN)
+    async with visitor.hosts.turn(turn.url):
+        return await fetch(
+            visitor.outbound,
+            turn.url,
+            timeout_seconds=min(visitor.settings.fetch_timeout_seconds, _PAGE_SECONDS),
+            max_bytes=visitor.settings.fetch_max_bytes,
+            etag=turn.etag if is_readable else None,
+            last_modified=turn.last_modified if is_readable else None,
+        )
+
+
+async def _read(visitor: Visitor, page: Page, selectors: Selectors) -> PageText:
+    return await visitor.reader.read_page(page.body, page.content_type, page.url, visitor.settings.zone, selectors)
+
+
+async def _same(visitor: Visitor, turn: PageTurn) -> Seen:
+    now = visitor.clock()
+    async with visitor.database.begin() as connection:
+        is_ours = await pages.record_unchanged(connection, turn, owner=visitor.owner, at=now, next_at=_next(now, turn))
+        is_back = is_ours and await articles.bring_back(connection, turn.article_id, by=WithdrawnBy.PAGE)
+    if is_back:
+        events.event("article.back", article_id=turn.article_id)
+    return Seen.SAME
+
+
+async def _record(visitor: Visitor, turn: PageTurn, said: PageText, marks: Marks) -> Seen:
+    now = visitor.clock()
+    is_first = turn.state not in (PageState.READ, PageState.THIN)
+    async with visitor.database.begin() as connection:
+        if not await pages.record_read(
+            connection, turn, said, marks, owner=visitor.owner, at=now, next_at=_next(now, turn)
+        ):
+            return Seen.SAME
+        if said.is_withdrawn:
+            withdrawn = await articles.withdraw(connection, turn.article_id, at=now, by=WithdrawnBy.PAGE)
+            is_back = revised = False
+        else:
+            withdrawn = False
+            is_back = await articles.bring_back(connection, turn.article_id, by=WithdrawnBy.PAGE)
+            await most_read.replace_from_page(connection, turn.source_id, said.most_read, now=now)
+            revised = await finds.remake(connection, turn.article_id, now=now, is_first_reading=is_first)
+    if withdrawn:
+        events.event("article.withdrawn", article_id=turn.article_id, why="its page says so")
+    if is_back:
+        events.event("article.back", article_id=turn.article_id)
+    if revised:
+        events.event("article.revised", article_id=turn.article_id)
+    elif is_first and not withdrawn:
+        events.event("article.read", article_id=turn.article_id, thin=said.is_thin)
+    if said.is_withdrawn:
+        return Seen.WITHDRAWN
+    if revised or is_first:
+        await _find_story(visitor, turn)
+    return Seen.REVISED if revised else Seen.READ
+
+
+async def _is_gone(visitor: Visitor, turn: PageTurn, *, is_trouble: bool) -> Seen:
+    """Withdraw an article whose page is gone, unless the whole site seems to be in trouble."""
+    async with visitor.database.read() as connection:
+        leads_nowhere = not await pages.any_read(connection, turn.source_id)
+    if is_trouble or leads_nowhere:
+        problem = "Most pages of this source's articles are gone (HTTP 404). None of the articles was withdrawn."
+        seen = await _failed(visitor, turn, PageState.FAILED, problem)
+        async with visitor.database.begin() as connection:
+            text = f"{turn.source_name}: {problem} Look at the site; withdraw with: digest articles withdraw ID"
+            await alerts.raise_alert(connection, f"pages:{turn.source_name}", text, at=visitor.clock())
+        return seen
+    now = visitor.clock()
+    async with visitor.database.begin() as connection:
+        is_ours = await pages.record_failed(
+            connection,
+            turn,
+            PageState.GONE,
+            "Its page is gone (HTTP 404 or 410).",
+            owner=visitor.owner,
+            at=now,
+            next_at=_next(now, turn),
+        )
+        changed = is_ours and await articles.withdraw(connection, turn.article_id, at=now, by=WithdrawnBy.PAGE)
+        await alerts.resolve(connection, f"pages:{turn.source_name}", at=now)
+    if changed:
+        events.event("article.withdrawn", article_id=turn.article_id, why="its page is gone")
+    return Seen.WITHDRAWN
+
+
+async def _failed(visitor: Visitor, turn: PageTurn, state: PageState, problem: str) -> Seen:
+    now = visitor.clock()
+    next_at = looks.next_try_at(now, failures=turn.failures + 1)
+    async with visitor.database.begin() as connection:
+        await pages.record_failed(
+            connection,
+            turn,
+            state,
+            shorten(clean_line(problem), _PROBLEM_LETTERS),
+            owner=visitor.owner,
+            at=now,
+            next_at=next_at if next_at < turn.look_until else None,
+        )
+    events.warning("page.failed", article_id=turn.article_id, source=turn.source_name, failures=turn.failures + 1)
+    if turn.state is PageState.UNREAD and turn.failures == 0:
+        await _find_story(visitor, turn)  # by what its source lists
+    return Seen.FAILED
+
+
+def _next(now: datetime, turn: PageTurn) -> datetime | None:
+    next_at = looks.next_look_at(now, first_seen_at=turn.first_seen_at)
+    return next_at if next_at < turn.look_until else None

@@ -1,0 +1,125 @@
+"""What readers are told about articles that were changed or withdrawn after they had been mailed.
+
+A correction is noted once per slot whose editions showed the article in an older state. The slot's next edition takes
+it (`edition_id`) and tells of it only those readers who were sent a message that showed the older state: which message
+showed what is in `message_articles`. A later change of the same article takes the place of one that is not told yet.
+(신문법 제10조④; DESIGN: 지난 호 기사 수정·삭제 알림.)
+"""
+
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from digest.database.connection import Connection
+from digest.database.once import insert_once
+from digest.database.tables import articles, corrections, editions, message_articles, messages, revisions
+from digest.models import Correction, CorrectionKind, Edition, Told
+
+MOST_TOLD = 5
+
+_c = corrections.c
+
+
+async def note_change(connection: Connection, article_id: int, revision: int, *, at: datetime) -> None:
+    """Note that `revision` corrects what editions have shown of an article, where any have."""
+    await _note(connection, article_id, CorrectionKind.CHANGED, message_articles.c.revision < revision, at=at)
+
+
+async def note_withdrawal(connection: Connection, article_id: int, *, at: datetime) -> None:
+    """Note that an article was withdrawn which editions have shown, where any have."""
+    await _note(connection, article_id, CorrectionKind.WITHDRAWN, sa.true(), at=at)
+
+
+async def forget_withdrawal(connection: Connection, article_id: int) -> None:
+    """Forget the withdrawal of an article that is back, as far as nobody has been told."""
+    await connection.execute(
+        sa.delete(corrections).where(
+            _c.article_id == article_id, _c.kind == CorrectionKind.WITHDRAWN, _c.edition_id.is_(None)
+        )
+    )
+
+
+async def _note(
+    connection: Connection, article_id: int, kind: CorrectionKind, which: sa.ColumnElement[bool], *, at: datetime
+) -> None:
+    await connection.execute(
+        sa.delete(corrections).where(_c.article_id == article_id, _c.edition_id.is_(None), _c.noticed_at <= at)
+    )
+    slots = (
+        sa.select(
+            articles.c.id,
+            articles.c.revision,
+            editions.c.slot,
+            sa.literal(kind, _c.kind.type),
+            sa.literal(at, _c.noticed_at.type),
+        )
+        .join(message_articles, message_articles.c.article_id == articles.c.id)
+        .join(messages, messages.c.id == message_articles.c.message_id)
+        .join(editions, editions.c.id == messages.c.edition_id)
+        .where(articles.c.id == article_id, which)
+        .distinct()
+    )
+    columns = ["article_id", "revision", "slot", "kind", "noticed_at"]
+    await connection.execute(insert_once(connection, corrections).from_select(columns, slots))
+
+
+async def take(connection: Connection, edition: Edition) -> int:
+    """Have an edition tell of what is noted for its slot, the newest few; return how many. The rest waits for another.
+
+    Few, because each may double the number of variants.
+    """
+    newest = (
+        sa.select(_c.id)
+        .where(_c.slot == edition.slot, _c.edition_id.is_(None))
+        .order_by(_c.noticed_at.desc(), _c.id.desc())
+        .limit(MOST_TOLD)
+    )
+    taken = await connection.execute(
+        sa.update(corrections)
+        .where(_c.id.in_(newest.scalar_subquery()), _c.edition_id.is_(None))
+        .values(edition_id=edition.id)
+    )
+    return taken.rowcount
+
+
+async def give_back(connection: Connection, edition_id: int) -> None:
+    """Leave what a cancelled edition would have told to the slot's next one."""
+    await connection.execute(sa.update(corrections).where(_c.edition_id == edition_id).values(edition_id=None))
+
+
+async def of_edition(connection: Connection, edition_id: int) -> tuple[list[Correction], list[Told]]:
+    """Return what an edition tells of, in the order it was noticed, and who has to be told of each."""
+    rows = await connection.execute(
+        sa.select(_c.id, _c.article_id, _c.revision, _c.slot, _c.kind, revisions.c.title, revisions.c.link)
+        .join(articles, articles.c.id == _c.article_id)
+        .join(
+            revisions,
+            sa.and_(revisions.c.article_id == articles.c.id, revisions.c.revision == articles.c.revision),
+        )
+        .where(_c.edition_id == edition_id)
+        .order_by(_c.noticed_at, _c.id)
+    )
+    found: list[Correction] = []
+    told: list[Told] = []
+    for row in rows:
+        which = sa.true() if row.kind is CorrectionKind.WITHDRAWN else message_articles.c.revision < row.revision
+        showed = (
+            await connection.execute(
+                sa.select(messages.c.id, messages.c.edition_id, editions.c.planned_at)
+                .join(message_articles, message_articles.c.message_id == messages.c.id)
+                .join(editions, editions.c.id == messages.c.edition_id)
+                .where(
+                    message_articles.c.article_id == row.article_id,
+                    which,
+                    editions.c.slot == row.slot,
+                    editions.c.id != edition_id,
+                )
+                .order_by(messages.c.id)
+            )
+        ).all()
+        if showed:
+            shown_at = max(one.planned_at for one in showed)
+            found.append(Correction(row.id, row.article_id, row.kind, row.title, row.link, shown_at))
+            edition_ids = tuple(sorted({one.edition_id for one in showed}))
+            told.append(Told(row.id, tuple(one.id for one in showed), edition_ids))
+    return found, told
