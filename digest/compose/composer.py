@@ -17,12 +17,22 @@ from datetime import datetime
 from urllib.parse import urlsplit, urlunsplit
 
 import digest.compose.kinds.digest as digest_kind
-from digest.compose import select
+from digest.compose import seeds, select
 from digest.compose.kind import Composed
 from digest.compose.render import Renderer
 from digest.config import Settings
-from digest.database import Connection, Database, alerts, articles, audience, editions, messages, most_read
-from digest.database.audience import Earlier
+from digest.database import (
+    Connection,
+    Database,
+    alerts,
+    articles,
+    audience,
+    corrections,
+    editions,
+    messages,
+    most_read,
+)
+from digest.database.audience import Past
 from digest.errors import TryLaterError, WrongStateError
 from digest.events import event
 from digest.models import Edition, EditionState, Mail, MessageKind, NewMessage, PlacedArticle, Variant
@@ -31,14 +41,18 @@ _ROUNDS = 4
 
 
 @dataclass(frozen=True, slots=True)
-class _Brief:
+class Brief:
     """What an edition's messages are made of, as it stood at one moment."""
 
     edition: Edition
     placed: tuple[PlacedArticle, ...]
-    earlier: tuple[Earlier, ...]
+    earlier: tuple[Past, ...]
     shown_in: Mapping[int, frozenset[int]]
     variants: tuple[Variant, ...]
+
+    def kept(self, variant: Variant) -> list[PlacedArticle]:
+        """Return what of the edition the readers of `variant` are sent; nothing if no article would be shown."""
+        return select.for_variant(self.placed, variant, self.shown_in)
 
 
 _Drafts = dict[Variant, Composed | None]  # None: nothing is left of the edition for this variant
@@ -70,11 +84,12 @@ async def compose_edition(
     for _ in range(_ROUNDS):
         async with database.read() as connection:
             brief = await _brief(connection, settings, edition.id, now=now)
-        for variant in brief.variants:
+        main = seeds.main_variant(settings)
+        for variant in (*brief.variants, *([main] if main else [])):
             if variant not in drafts:
-                drafts[variant] = await asyncio.to_thread(_draft, renderer, settings, brief, variant)
+                drafts[variant] = await asyncio.to_thread(draft, renderer, settings, brief, variant)
         try:
-            return await _release(database, brief, drafts, states=states, deadline_at=deadline_at, now=now)
+            return await _release(database, settings, brief, drafts, states=states, deadline_at=deadline_at, now=now)
         except _AudienceMovedError:
             event("edition.audience_moved", edition_id=edition.id)
         except _ArticleWithdrawnError:
@@ -95,8 +110,8 @@ async def preview(
         shown_in = await editions.shown_articles(connection, variant.had)
     if edition.state is EditionState.OPEN:
         raise WrongStateError(f"Edition {edition_id} is still open: its articles are not chosen yet.")
-    brief = _Brief(edition, tuple(placed), (), shown_in, (variant,))
-    composed = _draft(renderer, settings, brief, variant)
+    brief = Brief(edition, tuple(placed), (), shown_in, (variant,))
+    composed = draft(renderer, settings, brief, variant)
     if composed is None:
         raise WrongStateError(f"Edition {edition_id} holds no article for these sections.")
     return composed.mail
@@ -111,7 +126,9 @@ async def load_edition(connection: Connection, edition_id: int) -> tuple[Edition
     lines = await most_read.without_withdrawn(connection, edition.most_read)
     placed = await editions.placed_articles(connection, edition_id)
     hosts = await articles.picture_hosts(connection)
-    return replace(edition, most_read=tuple(lines)), with_https_pictures(placed, hosts)
+    noted, _ = await corrections.of_edition(connection, edition_id)
+    edition = replace(edition, most_read=tuple(lines), corrections=tuple(noted))
+    return edition, with_https_pictures(placed, hosts)
 
 
 def with_https_pictures(placed: Sequence[PlacedArticle], hosts: Mapping[str, bool]) -> list[PlacedArticle]:
@@ -137,29 +154,35 @@ def _https(url: str, hosts: Mapping[str, bool]) -> str:
     return urlunsplit(split._replace(scheme="https", netloc=split.netloc.removesuffix(":80")))
 
 
-async def _brief(connection: Connection, settings: Settings, edition_id: int, *, now: datetime) -> _Brief:
+async def _brief(connection: Connection, settings: Settings, edition_id: int, *, now: datetime) -> Brief:
     edition, placed = await load_edition(connection, edition_id)
     slot = settings.slot(edition.slot)
     earlier = await audience.earlier_editions(connection, edition, slot.except_slots if slot else ())
-    return _Brief(
+    _, told = await corrections.of_edition(connection, edition_id)
+    past: tuple[Past, ...] = (*earlier, *told)
+    return Brief(
         edition=edition,
         placed=tuple(placed),
-        earlier=tuple(earlier),
+        earlier=past,
         shown_in=await editions.shown_articles(connection, [each.edition_id for each in earlier]),
-        variants=tuple(await audience.variants_in_use(connection, edition, earlier, at=now)),
+        variants=tuple(await audience.variants_in_use(connection, edition, past, at=now)),
     )
 
 
-def _draft(renderer: Renderer, settings: Settings, brief: _Brief, variant: Variant) -> Composed | None:
-    kept = select.for_variant(brief.placed, variant, brief.shown_in)
+def draft(renderer: Renderer, settings: Settings, brief: Brief, variant: Variant) -> Composed | None:
+    """Render what the readers of `variant` are sent of an edition; None if nothing is left of it for them."""
+    kept = brief.kept(variant)
     if not kept:
         return None
-    return digest_kind.compose(renderer, settings, edition=brief.edition, articles=kept, variant=variant)
+    noted = tuple(one for one in brief.edition.corrections if one.id in variant.told)
+    told = replace(brief.edition, corrections=noted)
+    return digest_kind.compose(renderer, settings, edition=told, articles=kept, variant=variant)
 
 
 async def _release(
     database: Database,
-    brief: _Brief,
+    settings: Settings,
+    brief: Brief,
     drafts: _Drafts,
     *,
     states: Collection[EditionState],
@@ -184,6 +207,9 @@ async def _release(
         if any(variant not in drafts or drafts[variant] is not None for variant in missed):
             raise _AudienceMovedError(f"Readers of edition {edition.id} changed while it was composed.")
         await editions.note_eligible(connection, edition.id, eligible)
+        main = seeds.main_variant(settings)
+        if main and (composed := drafts[main]):
+            await seeds.queue(connection, settings, edition, composed.mail, now=now, deadline_at=deadline_at)
         await alerts.resolve(connection, f"edition:{edition.id}", at=now)
         await _tell_warnings(connection, edition, [drafts[variant] for variant in brief.variants], now=now)
     event(
@@ -196,7 +222,7 @@ async def _release(
     return True
 
 
-async def _check_nothing_withdrawn(connection: Connection, brief: _Brief) -> None:
+async def _check_nothing_withdrawn(connection: Connection, brief: Brief) -> None:
     """Whoever withdraws something from now on waits for the end of this transaction (`articles.withdraw`)."""
     lines = await most_read.without_withdrawn(connection, brief.edition.most_read)
     is_withdrawn = await articles.any_withdrawn(connection, [each.article.id for each in brief.placed])
@@ -204,7 +230,7 @@ async def _check_nothing_withdrawn(connection: Connection, brief: _Brief) -> Non
         raise _ArticleWithdrawnError(f"An article of edition {brief.edition.id} was withdrawn while it was composed.")
 
 
-async def _store_messages(connection: Connection, brief: _Brief, drafts: _Drafts, *, now: datetime) -> None:
+async def _store_messages(connection: Connection, brief: Brief, drafts: _Drafts, *, now: datetime) -> None:
     for variant in brief.variants:
         composed = drafts[variant]
         if composed is not None:
@@ -216,7 +242,8 @@ async def _store_messages(connection: Connection, brief: _Brief, drafts: _Drafts
                 mail=composed.mail,
                 edition_id=brief.edition.id,
             )
-            await messages.store(connection, message, at=now)
+            message_id = await messages.store(connection, message, at=now)
+            await messages.note_articles(connection, message_id, select.shown(brief.kept(variant)))
 
 
 async def _tell_warnings(

@@ -7,10 +7,10 @@ times that were missed only the latest is opened: membership is by set, so that 
 is too late to be sent without a surprise is held, and released by a person only.
 
 Events: `edition.opened`, `edition.chosen`, `edition.nothing_new`, `edition.held`, `edition.not_composed`,
-`edition.cancelled`, and those of the composer.
+`edition.cancelled`, `edition.not_looked_at`, and those of the composer.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -19,13 +19,29 @@ from digest.clock import Clock
 from digest.compose import composer, select
 from digest.compose.render import Renderer
 from digest.config import Settings
-from digest.database import Connection, Database, alerts, articles, editions, messages, most_read, slots
+from digest.database import (
+    Connection,
+    Database,
+    alerts,
+    articles,
+    corrections,
+    editions,
+    messages,
+    most_read,
+    slots,
+    stories,
+)
 from digest.database.slots import SlotHistory
 from digest.errors import DatabaseUnavailableError, DigestError, WrongStateError
 from digest.events import event, failure
 from digest.models import Article, DropReason, Edition, EditionState, PlacedArticle, Slot
 
+LOOKED_AHEAD = timedelta(minutes=2)
+"""So long before an edition's planned time the pages of its articles are looked at once more."""
 _DEADLINE_OF_UNKNOWN_SLOT = timedelta(hours=3)
+
+Look = Callable[[Collection[int]], Awaitable[object]]
+"""Looks at the pages of these articles, by their ids, within a time limit of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +115,9 @@ async def choose_articles(database: Database, slot: Slot, edition_id: int, *, no
         if edition is None:
             return None
         free = await _free_articles(connection, slot, since_at=since_at, cutoff_at=edition.cutoff_at)
-        placements = select.choose(slot, free)
+        placements = select.choose(slot, free, *await _stories(connection, slot, free))
         if placements:
+            await corrections.take(connection, edition)
             lines = await most_read.latest(connection, now=now, limit=slot.most_read) if slot.most_read else []
             await editions.place(connection, edition, placements, lines)
             edition = await editions.get_edition(connection, edition_id)
@@ -125,22 +142,51 @@ async def plan(
         history = await slots.get_history(connection, slot.name, until=now)
         since_at = now if history is None else history.since_at
         free = await _free_articles(connection, slot, since_at=since_at, cutoff_at=now)
+        stories = await _stories(connection, slot, free)
         hosts = await articles.picture_hosts(connection)
     by_id = {article.id: article for article in free}
-    placed = [PlacedArticle(placement, by_id[placement.article_id]) for placement in select.choose(slot, free)]
+    placed = [
+        PlacedArticle(placement, by_id[placement.article_id]) for placement in select.choose(slot, free, *stories)
+    ]
     return composer.with_https_pictures(placed, hosts)
 
 
-async def advance(database: Database, settings: Settings, renderer: Renderer, *, clock: Clock) -> list[Edition]:
+async def advance(
+    database: Database, settings: Settings, renderer: Renderer, *, clock: Clock, look: Look | None = None
+) -> list[Edition]:
     """Release every chosen edition, or hold it when it is past its deadline; return those that moved.
 
-    One that cannot be composed stays chosen, raises an alert and is tried again by the next pass; it stops no other.
+    Shortly before its first delivery `look` is asked to look at its articles' pages once more, and what was composed
+    earlier is composed anew (`renewal`) if that brings something else. One that cannot be composed stays chosen, raises
+    an alert and is tried again by the next pass; it stops no other.
     """
     async with database.read() as connection:
         chosen = await editions.list_in_state(connection, EditionState.CHOSEN)
+        composed = await editions.list_in_state(connection, EditionState.RELEASED)
+    for edition in (*chosen, *composed):
+        is_near = edition.planned_at - LOOKED_AHEAD <= clock() < edition.deadline_at
+        if look is not None and is_near and edition.looked_at is None:
+            await look_again(database, edition.id, look, clock=clock)
     moved = [edition.id for edition in chosen if await _advance_one(database, settings, renderer, edition, now=clock())]
     async with database.read() as connection:
         return [await editions.get_edition(connection, edition_id) for edition_id in moved]
+
+
+async def look_again(database: Database, edition_id: int, look: Look, *, clock: Clock) -> None:
+    """Have the pages of an edition's articles looked at, and show what they say now if it is not composed yet.
+
+    Whatever goes wrong with looking: the edition goes out with what is stored.
+    """
+    async with database.read() as connection:
+        placed = await editions.placed_articles(connection, edition_id)
+    try:
+        await look([one.article.id for one in placed if one.placement.role in select.SHOWN])
+    except DatabaseUnavailableError:
+        raise
+    except Exception as error:
+        failure("edition.not_looked_at", edition_id=edition_id, exc_info=error)
+    async with database.begin() as connection:
+        await editions.note_looked(connection, edition_id, at=clock())
 
 
 async def release(
@@ -187,6 +233,8 @@ async def cancel(
         if give_back is None:
             give_back = not await messages.may_have_arrived(connection, edition_id)
         given_back = await editions.give_back(connection, edition_id, at=now) if give_back else 0
+        if give_back:
+            await corrections.give_back(connection, edition_id)
         await alerts.resolve(connection, f"edition:{edition_id}", at=now)
         edition = await editions.get_edition(connection, edition_id)
     event("edition.cancelled", edition_id=edition_id, slot=edition.slot, dropped=dropped, given_back=given_back)
@@ -259,6 +307,18 @@ async def _free_articles(
     free = await slots.free_articles(connection, slot.name, since_at=since_at, cutoff_at=cutoff_at)
     stored = await articles.load_revisions(connection, free)
     return [stored[each] for each in free]
+
+
+async def _stories(
+    connection: Connection, slot: Slot, free: Sequence[Article]
+) -> tuple[dict[int, int], frozenset[int]]:
+    """Return the story of each article that tells one with others, and those the slot has shown before."""
+    told = await stories.story_of(connection, [article.id for article in free])
+    shown = await slots.shown_articles(
+        connection, slot.name, {one for story in told.values() for one in story.article_ids}
+    )
+    by_article = {article_id: story.id for article_id, story in told.items()}
+    return by_article, frozenset(story.id for story in told.values() if shown.intersection(story.article_ids))
 
 
 async def _get(database: Database, edition_id: int) -> Edition:

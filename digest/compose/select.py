@@ -6,20 +6,38 @@ newest first. Beyond `per_section` an article is a headline; beyond `limit` the 
 are, so that a busy section does not push out a quiet one. What is left out belongs to the edition all the same: it is
 counted in it and does not come back. The time that orders is the registered one, but never later than the moment we
 first saw the article: a date in the future would hold the top for days.
+
+One story is shown once: of several articles that tell it (a press release that sections and papers print) the one that
+shows most of it, the others are `repeated` and tell only how many other sources brought it. What the slot has shown in
+an earlier edition does not come back in another paper's words.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from digest.models import ALL_SECTIONS, Article, PlacedArticle, Placement, Rights, Role, Slot, Variant
 
+SHOWN = frozenset({Role.LEAD, Role.ARTICLE, Role.HEADLINE})
 
-def choose(slot: Slot, articles: Sequence[Article]) -> tuple[Placement, ...]:
-    """Return the places of all `articles` in an edition of `slot`, or nothing if fewer than its minimum are shown."""
+
+def choose(
+    slot: Slot,
+    articles: Sequence[Article],
+    stories: Mapping[int, int] | None = None,
+    shown_stories: Collection[int] = (),
+) -> tuple[Placement, ...]:
+    """Return the places of all `articles` in an edition of `slot`, or nothing if fewer than its minimum are shown.
+
+    `stories` names the story of an article, by their ids; `shown_stories` are those that the slot has shown before.
+    """
     # Of equal times the higher id is the newer: a document's articles are stored from its end, where the oldest stand.
     newest_first = sorted(articles, key=lambda article: (ordering_time(article), article.id), reverse=True)
     headings = _headings(slot, newest_first)
-    wanted = [article for article in newest_first if article.text.section in headings]
+    told = _told_once(
+        [article for article in newest_first if article.text.section in headings], stories or {}, shown_stories
+    )
+    wanted = [article for article in newest_first if article.id in told.same_sources]
     if not wanted:
         return ()
     lead = _lead(slot, wanted)
@@ -39,9 +57,10 @@ def choose(slot: Slot, articles: Sequence[Article]) -> tuple[Placement, ...]:
         Placement(
             article_id=article.id,
             revision=article.revision,
-            role=roles.get(article.id, Role.LEFT_OUT),
+            role=Role.REPEATED if article.id in told.repeated else roles.get(article.id, Role.LEFT_OUT),
             section=article.text.section,
             position=position,
+            same_sources=told.same_sources.get(article.id, 0),
         )
         for position, article in enumerate([*shown, *rest])
     )
@@ -60,13 +79,53 @@ def for_variant(
         for each in placed
         if each.article.id not in had and (not variant.sections or each.placement.section in variant.sections)
     ]
-    return kept if any(each.placement.role is not Role.LEFT_OUT for each in kept) else []
+    return kept if any(each.placement.role in SHOWN for each in kept) else []
+
+
+def shown(placed: Sequence[PlacedArticle]) -> list[tuple[int, int]]:
+    """Return (article id, revision) of those that are shown, with text or as a headline."""
+    return [(one.article.id, one.placement.revision) for one in placed if one.placement.role in SHOWN]
 
 
 def ordering_time(article: Article) -> datetime:
     """Return the time an article is ordered by: when it was registered, at the latest when it was first seen."""
     registered_at = article.text.registered_at
     return article.first_seen_at if registered_at is None else min(registered_at, article.first_seen_at)
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What becomes of articles by their stories: those that may be shown, with the number of other sources that tell
+    the same, and those that repeat one.
+    """
+
+    same_sources: Mapping[int, int]
+    repeated: frozenset[int]
+
+
+def _told_once(articles: Sequence[Article], stories: Mapping[int, int], shown: Collection[int]) -> _Told:
+    by_story: dict[int, list[Article]] = {}
+    for article in articles:
+        by_story.setdefault(stories.get(article.id, -article.id), []).append(article)
+    same_sources: dict[int, int] = {}
+    for story, members in by_story.items():
+        if story not in shown:
+            best = max(members, key=_how_much)
+            same_sources[best.id] = len({member.source_id for member in members} - {best.source_id})
+    return _Told(same_sources, frozenset(article.id for article in articles) - same_sources.keys())
+
+
+def _how_much(article: Article) -> tuple[bool, bool, bool, float, int]:
+    """How much of a story an article shows; of equals the one that was there first."""
+    text = article.text
+    is_open = article.rights is not Rights.LINK_ONLY
+    return (
+        is_open,
+        _has_picture(article),
+        bool(text.body or text.excerpt),
+        -article.first_seen_at.timestamp(),
+        -article.id,
+    )
 
 
 def _headings(slot: Slot, articles: Sequence[Article]) -> list[str]:

@@ -9,6 +9,8 @@ from digest.models import (
     Alert,
     Article,
     ArticleText,
+    Correction,
+    CorrectionKind,
     Edition,
     EditionState,
     MostRead,
@@ -36,6 +38,10 @@ def edition() -> tuple[Edition, tuple[PlacedArticle, ...]]:
         most_read=tuple(
             MostRead(f"많이 본 견본 기사 {rank}", f"{_SITE}{100 + rank}", "많이 본 기사의 첫머리입니다…")
             for rank in range(1, 6)
+        ),
+        corrections=(
+            Correction(1, 9, CorrectionKind.CHANGED, "고친 견본 기사", f"{_SITE}9", _AT - timedelta(days=1)),
+            Correction(2, 10, CorrectionKind.WITHDRAWN, "삭제된 견본 기사", f"{_SITE}10", _AT - timedelta(days=1)),
         ),
     )
     return edition, (
@@ -70,5 +76,9 @@ def _placed(
         registered_at=_AT - timedelta(hours=number),
         modified_at=_AT if number == 1 else None,
     )
-    article = Article(number, 1, "specimen", rights, 1, text, first_seen_at=_AT, eligible=True)
-    return PlacedArticle(Placement(number, 1, role, section, position=number), article)
+    contested_at = _AT if number in (2, 4) else None
+    article = Article(
+        number, 1, "specimen", rights, 1, text, first_seen_at=_AT, eligible=True, contested_at=contested_at
+    )
+    same_sources = 2 if number in (1, 4) else 0
+    return PlacedArticle(Placement(number, 1, role, section, number, same_sources), article)

@@ -3,7 +3,7 @@
 In: the stored edition and its placed articles. Out: `EditionView`, frozen, with everything said in the reader's
 language and the newspaper's zone, so that templates hold layout and sentences and no arithmetic. Titles and
 sub-headlines are verbatim (신문법 제10조②). What a source's rights do not allow is not in the record at all: of a
-`link_only` article neither excerpt nor picture can reach a template.
+`link_only` article neither sub-headlines, excerpt nor picture can reach a template.
 
 Article texts are strangers' words: control characters are taken out here, once, so that no title can open a slot of
 `digest.splice`, end a header line or break a line of the text part. Escaping is the renderer's. Pure.
@@ -17,7 +17,7 @@ from html import escape
 from digest import links
 from digest.config import Settings
 from digest.languages import Words, words
-from digest.models import Article, Edition, Picture, PlacedArticle, Rights, Role
+from digest.models import Correction, CorrectionKind, Edition, Picture, PlacedArticle, Rights, Role
 
 PICTURE_WIDTH = 552  # pixels: the mail's 600 less its margins
 PICTURE_MAX_HEIGHT = 736  # a portrait picture is made narrower rather than higher than a screen
@@ -48,11 +48,16 @@ class HeadlineView:
 
     title: str
     link: str
+    same_sources: int = 0
+    is_contested: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ArticleView:
-    """An article shown with its text. `anchor` names it within the page; times are written out, empty if unknown."""
+    """An article shown with its text. `anchor` names it within the page; times are written out, empty if unknown.
+
+    `same_sources`: so many other sources bring the same story. `is_contested`: a correction was claimed.
+    """
 
     anchor: str
     title: str
@@ -64,6 +69,18 @@ class ArticleView:
     registered: str
     modified: str
     picture: PictureView | None
+    same_sources: int = 0
+    is_contested: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CorrectionView:
+    """An article that earlier editions brought in another state; `link` is empty for one that was withdrawn."""
+
+    title: str
+    link: str
+    shown_on: str
+    is_withdrawn: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +123,7 @@ class EditionView:
     most_read: tuple[MostReadView, ...]
     left_out: int
     identity: tuple[str, ...]
+    corrections: tuple[CorrectionView, ...] = ()
 
     @property
     def first_title(self) -> str:
@@ -156,6 +174,7 @@ def view(settings: Settings, edition: Edition, articles: Sequence[PlacedArticle]
         ),
         left_out=sum(1 for one in placed if one.placement.role is Role.LEFT_OUT),
         identity=_identity(settings, said),
+        corrections=tuple(_correction(one, settings, said) for one in edition.corrections),
     )
 
 
@@ -213,14 +232,25 @@ def _sections(placed: Sequence[PlacedArticle], settings: Settings, said: Words) 
         SectionView(
             title=title,
             articles=tuple(_article(one, settings, said) for one in group if one.placement.role is Role.ARTICLE),
-            headlines=tuple(_headline(one.article, settings) for one in group if one.placement.role is Role.HEADLINE),
+            headlines=tuple(_headline(one, settings) for one in group if one.placement.role is Role.HEADLINE),
         )
         for title, group in by_title.items()
     )
 
 
-def _headline(article: Article, settings: Settings) -> HeadlineView:
-    return HeadlineView(clean(article.text.title), _link(article.text.link, settings))
+def _headline(placed: PlacedArticle, settings: Settings) -> HeadlineView:
+    text, is_contested = placed.article.text, placed.article.contested_at is not None
+    return HeadlineView(clean(text.title), _link(text.link, settings), placed.placement.same_sources, is_contested)
+
+
+def _correction(correction: Correction, settings: Settings, said: Words) -> CorrectionView:
+    is_withdrawn = correction.kind is CorrectionKind.WITHDRAWN
+    return CorrectionView(
+        title=clean(correction.title),
+        link="" if is_withdrawn else _link(correction.link, settings),
+        shown_on=said.day(correction.shown_at, settings.zone),
+        is_withdrawn=is_withdrawn,
+    )
 
 
 def _link(url: str, settings: Settings) -> str:
@@ -241,12 +271,14 @@ def _article(placed: PlacedArticle, settings: Settings, said: Words) -> ArticleV
         title=clean(text.title),
         link=_link(text.link, settings),
         section=clean(placed.placement.section),
-        subheads=tuple(clean(line) for line in text.subheads),
+        subheads=tuple(clean(line) for line in text.subheads) if may_quote else (),
         excerpt=clean(text.excerpt) if may_quote else "",
         byline=clean(text.byline),
         registered=said.moment(text.registered_at, settings.zone) if text.registered_at else "",
         modified=said.moment(text.modified_at, settings.zone) if text.modified_at else "",
         picture=_picture(text.picture, clean(text.title)) if may_quote and text.picture else None,
+        same_sources=placed.placement.same_sources,
+        is_contested=article.contested_at is not None,
     )
 
 

@@ -445,7 +445,7 @@ async def test_twenty_thousand_readers_in_four_variants_get_one_delivery_each(
     edition = await bring("morning")
     async with database.read() as connection:
         rows = await connection.execute(
-            sa.select(messages_table.c.variant, sa.func.count(deliveries.c.recipient_key.distinct()))
+            sa.select(messages_table.c.variant, sa.func.count(deliveries.c.recipient.distinct()))
             .join(deliveries, deliveries.c.message_id == messages_table.c.id)
             .group_by(messages_table.c.variant)
         )

@@ -137,6 +137,7 @@ def test_link_only_article_shows_neither_excerpt_nor_picture() -> None:
         assert "가온시 소식 2번 기사" in part
         assert f"{SITE}2" in part
         assert "2번 기사의 첫머리" not in part
+        assert "2번 부제" not in part
         assert "2.jpg" not in part
         assert "2번 사진 설명" not in part
 

@@ -315,6 +315,7 @@ async def test_two_workers_at_once_make_one_edition_and_one_set_of_deliveries(de
             *(editor.open_due(each, desk.settings, desk.slot, clock=desk.clock) for each in both)
         )
         assert sum(edition is not None for edition in opened) == 1
+        desk.clock.set(seoul(6, 58))
         moved = await asyncio.gather(
             *(editor.advance(each, desk.settings, desk.renderer, clock=desk.clock) for each in both)
         )
@@ -381,6 +382,7 @@ async def test_edition_left_open_by_a_dead_worker_is_carried_on(desk: Desk) -> N
     assert (chosen.id, chosen.state, chosen.cutoff_at) == (edition_id, EditionState.CHOSEN, seoul(6, 52))
     assert await desk.open_due() is None
 
+    desk.clock.set(seoul(6, 58))
     assert [edition.id for edition in await desk.advance()] == [edition_id]
     assert await desk.advance() == []
     assert await desk.recipients(edition_id) == ["kim"]
@@ -447,6 +449,7 @@ async def test_cancelled_edition_gives_its_articles_to_the_next_one(desk: Desk) 
     desk.clock.set(seoul(6, 50))
     edition = await desk.open_due()
     assert edition is not None
+    desk.clock.set(seoul(6, 58))
     await desk.advance()
     cancelled = await desk.cancel(edition.id, reason="오보", give_back=None)
     assert (cancelled.state, cancelled.reason) == (EditionState.CANCELLED, "오보")

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from digest.collect import collector
 from digest.collect.reader import Reader
 from digest.compose.render import Renderer
 from digest.config import Settings
@@ -69,7 +70,9 @@ async def test_killed_before_or_after_any_transaction_of_a_day_the_next_start_ca
             sources=f"gaon | feed | {paper.url()}", private_hosts=paper.host, data_dir=tmp_path / "var"
         )
         async with Outbound(private_hosts=settings.private_hosts, user_agent="test") as outbound:
-            house = House(settings, mortal, outbound, reader, Renderer(None), clock, owner_name())
+            house = House(
+                settings, mortal, outbound, reader, Renderer(None), clock, owner_name(), collector.host_queue(settings)
+            )
             day = 0
             for mortal.after in (False, True):
                 for point in range(1, _MOST_POINTS):

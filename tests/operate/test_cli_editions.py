@@ -88,7 +88,7 @@ def test_prove_fails_loudly_when_a_reader_is_lost(commands: Commands, just_now: 
 
     async def lose_one(database: Database) -> None:
         async with database.begin() as connection:
-            await connection.execute(sa.delete(deliveries).where(deliveries.c.recipient_key == "kim@reader.example"))
+            await connection.execute(sa.delete(deliveries).where(deliveries.c.recipient == "kim@reader.example"))
 
     commands.act(lose_one)
 

@@ -60,7 +60,9 @@ def compose(
 def specimen(renderer: Renderer, settings: Settings, language: str) -> Composed:
     """Compose a digest of invented articles that uses everything its templates can show."""
     edition, articles = specimens.edition()
-    return compose(renderer, settings, edition=edition, articles=articles, variant=Variant(language, Format.HTML))
+    told = tuple(one.id for one in edition.corrections)
+    variant = Variant(language, Format.HTML, told=told)
+    return compose(renderer, settings, edition=edition, articles=articles, variant=variant)
 
 
 # ── size ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -128,7 +130,7 @@ def _smaller(section: SectionView, bare: set[str], short: set[str]) -> SectionVi
 
 
 def _headline(article: ArticleView) -> HeadlineView:
-    return HeadlineView(article.title, article.link)
+    return HeadlineView(article.title, article.link, article.same_sources, article.is_contested)
 
 
 def _fewer_titles(sections: list[SectionView], count: int) -> tuple[list[SectionView], int]:

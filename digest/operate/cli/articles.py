@@ -1,38 +1,44 @@
-"""`digest articles`: what was collected, and taking an article out.
+"""`digest articles`: what was collected, and what is known of one article.
 
-A withdrawn article is in no edition still to come, and gone from the pages of earlier ones. Mails that are composed
-already hold it: the command says which editions these are, and how to stop them.
+`show` tells an article as it would be mailed, how its page was read and which way each field was found, which story it
+tells, and what became of it since: corrections, withdrawal, a claimed correction. What a person may do with an article
+is in `articles_acts` and `stories`.
 """
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from digest import clock
+from digest.operate.cli import articles_acts
+from digest.operate.cli import stories as story_commands
+from digest.operate.cli.articles_acts import ArticleId
 from digest.operate.cli.room import with_database
 from digest.operate.cli.terminal import (
-    LARGEST_ID,
     AsJson,
-    ExitCode,
     moment,
-    note,
     pairs,
     print_json,
-    problem,
     say,
     table,
 )
 
 if TYPE_CHECKING:
+    from datetime import datetime
+    from zoneinfo import ZoneInfo
+
     from digest.config import Settings
     from digest.database import Database
-    from digest.models import Article, DeliveryCounts, Edition, Role
+    from digest.models import Article, Edition, PageState, Role, Story
 
-app = typer.Typer(help="Collected articles: list, show, withdraw.", no_args_is_help=True)
-
-ArticleId = Annotated[
-    int, typer.Argument(metavar="ID", min=1, max=LARGEST_ID, help="As `digest articles list` shows it.")
-]
+app = typer.Typer(help="Collected articles: look, withdraw, restore, join to one story.", no_args_is_help=True)
+app.command()(articles_acts.look)
+app.command()(articles_acts.withdraw)
+app.command()(articles_acts.restore)
+app.command()(articles_acts.contest)
+app.command()(story_commands.like)
+app.command()(story_commands.join)
+app.command()(story_commands.separate)
 
 
 @app.command("list")
@@ -55,8 +61,9 @@ def list_(
     elif not found:
         say("There is no article.")
     else:
+        zone = settings.zone
         rows = [
-            (a.id, a.source_name, moment(a.text.registered_at, settings.zone), a.text.section, a.text.title, _state(a))
+            (a.id, a.source_name, moment(a.text.registered_at, zone), a.text.section, a.text.title, _state(a, zone))
             for a in found
         ]
         table(("id", "source", "registered", "section", "title", ""), rows)
@@ -70,11 +77,11 @@ def show(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show an article in one of its revisions, and the editions that hold it."""
-    settings, article, places = with_database(lambda s, d: _load(s, d, article_id, revision))
+    """Show an article in one of its revisions, how it was found, and the editions that hold it."""
+    settings, known = with_database(lambda s, d: _load(s, d, article_id, revision))
+    article = known.article
     if as_json:
-        held = [{"id": edition.id, "slot": edition.slot, "state": edition.state, "role": r} for edition, r, _ in places]
-        print_json({**_as_json(article), "body": article.text.body, "editions": held})
+        print_json({**_as_json(article), **_known_as_json(known)})
         return
     text, zone = article.text, settings.zone
     pairs(
@@ -89,69 +96,89 @@ def show(
             ("first seen", moment(article.first_seen_at, zone)),
             ("link", text.link),
             ("picture", text.picture.url if text.picture else ""),
+            ("caption", text.picture.caption if text.picture else ""),
             ("rights", article.rights),
-            ("state", _state(article) or "goes into editions"),
-            ("editions", ", ".join(f"{edition.id} ({edition.slot}, {role})" for edition, role, _ in places)),
+            ("state", _state(article, zone) or "goes into editions"),
+            ("contested", moment(article.contested_at, zone)),
+            *((f"corrected {number}", f"{moment(at, zone)} ({why})") for number, at, why in known.corrections),
+            ("editions", ", ".join(f"{edition.id} ({edition.slot}, {role})" for edition, role in known.editions)),
+            ("story", _story_in_words(known)),
+            ("page", _page_in_words(known)),
+            ("found by", ", ".join(f"{name}: {way}" for name, way in sorted(known.found_by.items()))),
         ]
     )
     for paragraph in text.body or (text.excerpt,):
         say(f"\n{paragraph}")
 
 
-@app.command()
-def withdraw(article_id: ArticleId) -> None:
-    """Take an article out of every edition still to come, and off the pages. Exit code 1 if it was out already."""
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """All that is stored about one article. `page` None: its page is not read at all."""
 
-    async def act(settings: "Settings", database: "Database") -> "tuple[bool, Article, list[_Place]]":
-        from digest.database import articles
-
-        async with database.begin() as connection:
-            await articles.get_article(connection, article_id)
-            changed = await articles.withdraw(connection, article_id, at=clock.utc_now())
-        _, article, places = await _load(settings, database, article_id, None)
-        return changed, article, places
-
-    changed, article, places = with_database(act)
-    if not changed:
-        problem(f"Article {article_id} was withdrawn before.")
-        raise typer.Exit(ExitCode.NO)
-    say(f"Article {article_id} is withdrawn: {article.text.title}")
-    for edition, _, counts in places:
-        waiting = _waiting(counts)
-        if waiting:
-            note(
-                f"Edition {edition.id} is composed and holds it; {waiting} readers wait for that mail. "
-                f"Stop it: digest editions hold {edition.id}, or give it up: digest editions cancel {edition.id}"
-            )
-        elif counts.total:
-            note(f"Edition {edition.id} went out with it.")
-
-
-_Place = tuple["Edition", "Role", "DeliveryCounts"]
+    article: "Article"
+    editions: "list[tuple[Edition, Role]]"
+    page: "PageState | None"
+    found_by: dict[str, str]
+    page_problem: str
+    story: "Story | None"
+    corrections: "list[tuple[int, datetime, str]]"
 
 
 async def _load(
     settings: "Settings", database: "Database", article_id: int, revision: int | None
-) -> "tuple[Settings, Article, list[_Place]]":
-    from digest.database import articles, deliveries, editions
+) -> "tuple[Settings, _Known]":
+    from digest.database import articles, editions, pages, stories
 
     async with database.read() as connection:
         article = await articles.get_article(connection, article_id, revision)
-        held = await editions.editions_of_article(connection, article_id)
-        places = [(edition, role, await deliveries.counts(connection, edition.id)) for edition, role in held]
-    return settings, article, places
+        state, found_by, trouble = await pages.found_by(connection, article_id) or (None, {}, "")
+        known = _Known(
+            article,
+            await editions.editions_of_article(connection, article_id),
+            state,
+            found_by,
+            trouble,
+            (await stories.story_of(connection, [article_id])).get(article_id),
+            await articles.list_corrections(connection, article_id),
+        )
+    return settings, known
 
 
-def _waiting(counts: "DeliveryCounts") -> int:
-    from digest.models import DeliveryState
+def _page_in_words(known: _Known) -> str:
+    if known.page is None:
+        return "not read"
+    return f"{known.page} ({known.page_problem})" if known.page_problem else known.page
 
-    return sum(counts.by_state.get(state, 0) for state in (DeliveryState.QUEUED, DeliveryState.DEFERRED))
+
+def _story_in_words(known: _Known) -> str:
+    if known.story is None or len(known.story.article_ids) < 2:
+        return ""
+    others = ", ".join(str(each) for each in known.story.article_ids if each != known.article.id)
+    return f"{known.story.id}, told by {others} too (digest articles like {known.article.id})"
 
 
-def _state(article: "Article") -> str:
+def _known_as_json(known: _Known) -> dict[str, object]:
+    page = {"state": known.page, "problem": known.page_problem, "found_by": known.found_by}
+    return {
+        "body": known.article.text.body,
+        "editions": [
+            {"id": one.id, "slot": one.slot, "state": one.state, "role": role} for one, role in known.editions
+        ],
+        "page": page if known.page is not None else None,
+        "story": {"id": known.story.id, "articles": known.story.article_ids} if known.story else None,
+        "corrections": [{"revision": n, "seen_at": at, "changed": why} for n, at, why in known.corrections],
+    }
+
+
+def _state(article: "Article", zone: "ZoneInfo") -> str:
     if article.withdrawn_at is not None:
-        return "withdrawn"
-    return "" if article.eligible else "kept, not mailed (older than a day when its source was new)"
+        by = f" by {'its page' if article.withdrawn_by == 'page' else 'a person'}" if article.withdrawn_by else ""
+        return f"withdrawn{by}, {moment(article.withdrawn_at, zone)}"
+    if article.eligible:
+        return ""
+    if not article.text.title:
+        return "kept, not mailed (its headline is not known before its page is read)"
+    return "kept, not mailed (older than a day when its source was new)"
 
 
 def _as_json(article: "Article") -> dict[str, object]:
@@ -173,4 +200,6 @@ def _as_json(article: "Article") -> dict[str, object]:
         "first_seen_at": article.first_seen_at,
         "eligible": article.eligible,
         "withdrawn_at": article.withdrawn_at,
+        "withdrawn_by": article.withdrawn_by,
+        "contested_at": article.contested_at,
     }

@@ -11,6 +11,7 @@ import typer
 
 from digest import clock
 from digest.operate.cli.room import slot_of, with_database
+from digest.operate.cli.seeds import compare, load_seeds, said_of, seed_as_json
 from digest.operate.cli.terminal import (
     LARGEST_ID,
     AsJson,
@@ -33,12 +34,16 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Issues of a slot: look, make, watch, hold, release, cancel, prove.", no_args_is_help=True)
 app.command()(watch)
+app.command()(compare)
 
 EditionId = Annotated[
     int, typer.Argument(metavar="ID", min=1, max=LARGEST_ID, help="As `digest editions list` shows it.")
 ]
 Language = Annotated[Literal["ko", "en"] | None, typer.Option(help="Without it the newspaper's.")]
 SlotName = Annotated[str, typer.Argument(metavar="SLOT", help="A slot of EDITIONS.")]
+NoLook = Annotated[
+    bool, typer.Option("--no-look", help="Do not look at its articles' pages once more before (up to a minute).")
+]
 
 
 @app.command("list")
@@ -69,9 +74,11 @@ def list_(
 def show(edition_id: EditionId, as_json: AsJson = False) -> None:
     """Show an edition: its times, its articles, and how its deliveries stand."""
     settings, edition, placed, counts = with_database(lambda s, d: _load(s, d, edition_id))
+    seeds = with_database(lambda _, database: load_seeds(database, edition_id))
     if as_json:
         articles = [_placed_as_json(each) for each in placed]
-        print_json({**_as_json(edition), "deliveries": _counts_as_json(counts), "articles": articles})
+        told = {"deliveries": _counts_as_json(counts), "seeds": [seed_as_json(each) for each in seeds]}
+        print_json({**_as_json(edition), **told, "articles": articles})
         return
     times = ("planned", "cutoff", "deadline", "chosen", "released", "done")
     pairs(
@@ -79,6 +86,7 @@ def show(edition_id: EditionId, as_json: AsJson = False) -> None:
         + [("because", edition.reason)]
         + [(name, moment(getattr(edition, f"{name}_at"), settings.zone)) for name in times]
         + [("readers", counts.eligible), ("deliveries", _in_words(counts))]
+        + [("seed", f"{each.recipient}: {each.state}{said_of(each)}") for each in seeds]
     )
     rows = [(each.article.id, each.placement.role, each.placement.section, each.article.text.title) for each in placed]
     table(("article", "as", "section", "title"), rows)
@@ -140,10 +148,11 @@ def preview(
 def make(
     slot: SlotName,
     hold: Annotated[bool, typer.Option("--hold", help="Do not send it yet: hold it to be looked at.")] = False,
+    no_look: NoLook = False,
 ) -> None:
     """Make an edition of what is new, now and out of turn. Exit code 1 when nothing is new."""
     with waiting("Choosing and composing …"):
-        edition, counts = with_database(lambda settings, database: _make(settings, database, slot, hold))
+        edition, counts = with_database(lambda settings, database: _make(settings, database, slot, hold, no_look))
     if edition is None:
         say(f"Nothing new for {slot}, or fewer articles than its minimum: no edition.")
         raise typer.Exit(ExitCode.NO)
@@ -153,10 +162,10 @@ def make(
 
 
 @app.command()
-def release(edition_id: EditionId) -> None:
+def release(edition_id: EditionId, no_look: NoLook = False) -> None:
     """Send an edition that is held, or not composed yet. Its deadline counts from now."""
-    with waiting("Composing …"):
-        edition, counts = with_database(lambda settings, database: _release(settings, database, edition_id))
+    with waiting("Looking at its articles, composing …"):
+        edition, counts = with_database(lambda settings, database: _release(settings, database, edition_id, no_look))
     _report(edition, counts)
 
 
@@ -230,7 +239,7 @@ def _write(folder: Path, files: dict[str, bytes]) -> list[Path]:
 
 
 async def _make(
-    settings: "Settings", database: "Database", slot: str, hold: bool
+    settings: "Settings", database: "Database", slot: str, hold: bool, no_look: bool
 ) -> "tuple[Edition, DeliveryCounts] | tuple[None, None]":
     from digest.compose import editor
 
@@ -241,18 +250,21 @@ async def _make(
         await editor.hold(database, edition.id, reason="it was made to be looked at")
         _, edition, _, counts = await _load(settings, database, edition.id)
         return edition, counts
-    return await _release(settings, database, edition.id, made_here=True)
+    return await _release(settings, database, edition.id, no_look, made_here=True)
 
 
 async def _release(
-    settings: "Settings", database: "Database", edition_id: int, *, made_here: bool = False
+    settings: "Settings", database: "Database", edition_id: int, no_look: bool, *, made_here: bool = False
 ) -> "tuple[Edition, DeliveryCounts]":
     from digest.compose import editor
     from digest.compose.render import Renderer
     from digest.errors import WrongStateError
+    from digest.operate.last_look import look_before_release
 
     try:
         renderer = Renderer(settings.templates_dir)
+        if not no_look:
+            await look_before_release(settings, database, edition_id, clock=clock.utc_now)
         await editor.release(database, settings, renderer, edition_id, clock=clock.utc_now)
     except WrongStateError:
         if not made_here:  # a worker that runs beside may have released it first
