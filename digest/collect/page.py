@@ -40,6 +40,8 @@ _WITHDRAWN = re.compile(
     re.IGNORECASE,
 )
 _ALERT = re.compile(r"alert\s*\(\s*[\"']([^\"']{4,200})[\"']")
+_SECTION_HEAD = re.compile(r"[◇◆■□▣▲△●○◎▶▷★☆※]")
+_NO_LETTER = re.compile(r"\W+")
 _IS_WRITER = re.compile(r"기자|특파원|논설|앵커|위원|reporter|staff|correspondent", re.IGNORECASE)
 _BYLINE_PLACE = (
     "[class*=byline], [class*=reporter], [class*=writer], [class*=journalist], [class*=author], [class*=info]"
@@ -126,17 +128,18 @@ def _read(reading: _Reading) -> PageText:
     reading.note("registered_at", at.registered_by)
     reading.note("modified_at", at.modified_by)
     link, listed = _link(reading), _most_read(reading)
-    paragraphs = body.text.paragraphs
+    subheads, section = _subheads(reading, family, body, title), _section(reading, family)
+    paragraphs = _without_head(body.text.paragraphs, (title, section, *subheads))
     return PageText(
         title=title,
-        subheads=_subheads(reading, family, body, title),
-        section=_section(reading, family),
+        subheads=subheads,
+        section=section,
         byline=byline,
         byline_address=address,
         registered_at=at.registered_at,
         modified_at=at.modified_at,
         body=paragraphs,
-        excerpt=excerpt(paragraphs[1:] if len(paragraphs) > 1 and paragraphs[0] == title else paragraphs),
+        excerpt=excerpt(tuple(line for line in paragraphs if not _SECTION_HEAD.match(line))),
         picture=_picture(reading, family, body),
         link=link,
         most_read=listed,
@@ -145,6 +148,19 @@ def _read(reading: _Reading) -> PageText:
         is_thin=body.letters < ENOUGH_LETTERS,
         is_withdrawn=is_withdrawn,
     )
+
+
+def _without_head(paragraphs: tuple[str, ...], head: tuple[str, ...]) -> tuple[str, ...]:
+    """Leave out, at the beginning of a text, the lines that are said in fields of their own."""
+    said = {_bare(line) for line in head if line}
+    at = 0
+    while at < len(paragraphs) - 1 and _bare(paragraphs[at]) in said:
+        at += 1
+    return paragraphs[at:]
+
+
+def _bare(line: str) -> str:
+    return _NO_LETTER.sub("", line)
 
 
 def _title(reading: _Reading, family: tuple[Selectors, str]) -> str:
@@ -196,9 +212,9 @@ def _byline(reading: _Reading, family: tuple[Selectors, str], body: Body) -> tup
         text = ""  # the paper itself, or a page about somebody
     if way not in ("selector", family[1]) and not _IS_WRITER.search(text) and body.text.byline:
         text, way = body.text.byline, "text"
-    if not text or not address:
+    if not text or not address or not _IS_WRITER.search(text):
         printed, at = _printed_byline(reading)
-        text, way = (text, way) if text else (printed, "text")
+        text, way = (printed, "text") if text in printed else (text, way)
         address = address or at
     if match := ADDRESS.search(text):
         address, text = address or match[0], clean_line(text.replace(match[0], "")).strip("()<>[] |/,")

@@ -1,5 +1,6 @@
 """Article pages in the shapes of Korean newspaper systems: every field, and nothing of the rest of the page."""
 
+from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from digest.collect.page import PageText, Selectors, check_selectors, read_page, selectors_of
 from digest.collect.reader import Reader
 from digest.errors import SettingsError, SourceUnreadableError
+from digest.provisioned import PAGE_FIELDS
 
 PAGES = Path(__file__).resolve().parents[1] / "support" / "pages"
 SEOUL = ZoneInfo("Asia/Seoul")
@@ -31,7 +33,7 @@ def test_a_page_like_the_first_one_gives_every_field() -> None:
     """It is the page the project started from."""
     page = read("view-idx")
     assert page.title == TITLE
-    assert page.subheads == ("- 고립가구 지원 민관협력 호평", "- 427가구에 서비스 제공")
+    assert page.subheads == ("고립가구 지원 민관협력 호평", "427가구에 서비스 제공")
     assert page.section == "자치행정"
     assert (page.byline, page.byline_address) == ("홍길동 기자", "hong@hanbit.example")
     assert page.registered_at == datetime(2024, 8, 8, 4, 0, 1, tzinfo=UTC)
@@ -75,7 +77,7 @@ def test_configured_selectors_come_first() -> None:
 
 def test_a_wrong_selector_is_told_when_it_is_configured() -> None:
     """Otherwise it would be found out at night, by an article without text."""
-    with pytest.raises(SettingsError, match="page.body"):
+    with pytest.raises(SettingsError, match=r"page\.body"):
         check_selectors(Selectors(body="div["))
 
 
@@ -147,3 +149,8 @@ def test_no_damage_to_a_page_raises_anything_unforeseen(name: str, at: int, cut:
     except SourceUnreadableError:
         return
     assert isinstance(page, PageText)
+
+
+def test_every_field_that_has_a_selector_can_be_configured() -> None:
+    """The settings are read below the room that reads pages: two lists of the same names."""
+    assert tuple(one.name for one in fields(Selectors)) == PAGE_FIELDS

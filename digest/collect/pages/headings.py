@@ -20,9 +20,11 @@ _SUBHEADS = (
 )
 _BREADCRUMB = "[class*=breadcrumb] a, [class*=location] a, [class*=path] a"
 _PARTS = re.compile(r"\s+[-|–—<:]{1,2}\s+|\s*[|｜]\s*|\s*：\s*|\s+::+\s*")
+_MARK = re.compile(r"^(?:[-–—·•∙▷▶*]\s*)+")
 _BARE = re.compile(r"\W+")
 _GENERIC = {"홈", "home", "전체기사", "전체", "뉴스", "기사", "news", "article", "top", "메인", "처음"}
 _MOST_HEADINGS, _LONGEST = 150, 300
+_LONG_PARAGRAPH = 100
 
 
 def _bare(text: str) -> str:
@@ -93,12 +95,19 @@ def _without_name(named: str, metadata: meta.Metadata) -> str:
 
 
 def read_subheads(tree: LexborHTMLParser, body: LexborNode | None, title: str) -> tuple[str, ...]:
-    """The lines of the first element named as sub-headlines that stands before the article's text."""
+    """The lines of the first element named as sub-headlines that stands before the article's text.
+
+    Some pages keep headline and sub-headlines in the element that holds the text: there the first long paragraph ends
+    what stands before it.
+    """
     if body is None or tree.body is None:
         return ()
     named = {node.mem_id for node in tree.css(_SUBHEADS)[:50]}
+    holds_headline = body.css_first("h1") is not None
     for node in tree.body.traverse() if named else ():
-        if node.mem_id == body.mem_id:
+        if node.mem_id == body.mem_id and not holds_headline:
+            break
+        if node.tag == "p" and node.mem_id not in named and len(text_of(node)) > _LONG_PARAGRAPH:
             break
         if node.mem_id not in named or node.css_first("a") is not None:
             continue
@@ -109,8 +118,8 @@ def read_subheads(tree: LexborHTMLParser, body: LexborNode | None, title: str) -
 
 
 def subhead_lines(node: LexborNode) -> tuple[str, ...]:
-    """Sub-headlines, one a line, as printed."""
-    return tuple(line for line in lines_of(node) if len(line) > 2)[:10]
+    """Sub-headlines, one a line, as printed but for the dash or dot in front: who shows them sets their own."""
+    return tuple(_MARK.sub("", line) for line in lines_of(node) if len(line) > 2)[:10]
 
 
 def read_section(tree: LexborHTMLParser, metadata: meta.Metadata) -> tuple[str, str]:

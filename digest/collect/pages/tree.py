@@ -26,19 +26,36 @@ _NESTING = re.compile(
     r"<(/?)(?!(?:p|li|td|tr|th|dt|dd|br|hr|img|meta|link|input|option|source|wbr|col|area|base|embed|param)\b)[A-Za-z]"
 )
 _MAX_OPEN = 3_000
+_NO_MARKUP_WITHIN = re.compile(r"<(?:!--|(script|style|title|textarea)\b)", re.IGNORECASE)
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _NO_WORD = re.compile(r"[^a-z0-9가-힣]+")
 _HIDDEN = re.compile(r"(?:display\s*:\s*none|visibility\s*:\s*hidden)", re.IGNORECASE)
 
 
 def is_parsable(html: str) -> bool:
-    """Whether `html` opens at most 3,000 more elements than it closes: 100,000 cost the parser half a minute."""
+    """Whether `html` opens at most 3,000 more elements than it closes: 100,000 cost the parser half a minute.
+
+    What stands in scripts and comments opens none, however much it looks like it.
+    """
     depth = 0
-    for match in _NESTING.finditer(html):
-        depth = max(depth - 1, 0) if match[1] else depth + 1
-        if depth > _MAX_OPEN:
-            return False
+    for start, end in _markup(html):
+        for match in _NESTING.finditer(html, start, end):
+            depth = max(depth - 1, 0) if match[1] else depth + 1
+            if depth > _MAX_OPEN:
+                return False
     return True
+
+
+def _markup(html: str) -> Iterator[tuple[int, int]]:
+    """Where each stretch between scripts, styles and comments begins and ends. One pass, whatever is left open."""
+    at = 0
+    while (silent := _NO_MARKUP_WITHIN.search(html, at)) is not None:
+        yield at, silent.start()
+        closing = re.compile(f"</{silent[1]}" if silent[1] else "-->", re.IGNORECASE).search(html, silent.end())
+        if closing is None:
+            return
+        at = closing.end()
+    yield at, len(html)
 
 
 def parse(html: str) -> LexborHTMLParser:
