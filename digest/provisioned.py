@@ -221,7 +221,7 @@ PAGE_FIELDS = (
     "title", "subheads", "section", "byline", "registered", "modified", "body", "drop", "picture", "caption", "link",
     "most_read",
 )  # fmt: skip
-"""What of an article's page a CSS selector may name, as the option `page.NAME`. They are checked where pages are read."""
+"""What of an article's page a CSS selector may name, as the option `page.NAME`. `collect.page` checks the selectors."""
 
 _PAGE_OPTIONS = ("read", *(f"page.{name}" for name in PAGE_FIELDS))
 _SOURCE_OPTIONS: dict[str, tuple[str, Callable[[str], object]]] = {

@@ -52,7 +52,17 @@ async def may_fetch(database: Database, outbound: Outbound, url: str, *, now: da
 
     Does not wait for the host's turn: call it before taking one, or inside of one.
     """
-    rules = await rules_for(database, outbound, url, now=now)
+    return lets_fetch(await rules_for(database, outbound, url, now=now), url)
+
+
+async def may_fetch_once(outbound: Outbound, url: str, *, now: datetime) -> bool:
+    """As `may_fetch`, for a look at a few pages that stores nothing: the file is fetched each time."""
+    kept = await _fetched(outbound, _site(url), None, now)
+    return lets_fetch(rules_of(kept.body, PRODUCT) if kept.read_at is not None else None, url)
+
+
+def lets_fetch(rules: Rules | None, url: str) -> bool:
+    """Whether `rules`, as `rules_for` returned them, let us fetch `url`; None lets nothing."""
     if rules is None:
         return False
     split = urlsplit(url)
@@ -60,10 +70,14 @@ async def may_fetch(database: Database, outbound: Outbound, url: str, *, now: da
     return path == "/robots.txt" or rules.allows(f"{path}?{split.query}" if split.query else path)
 
 
+def _site(url: str) -> str:
+    split = urlsplit(url)
+    return f"{split.scheme}://{split.netloc.rpartition('@')[2]}".lower()
+
+
 async def rules_for(database: Database, outbound: Outbound, url: str, *, now: datetime) -> Rules | None:
     """Return the rules that hold for us at `url`'s site; None: nothing may be fetched there now."""
-    split = urlsplit(url)
-    site = f"{split.scheme}://{split.netloc.rpartition('@')[2]}".lower()
+    site = _site(url)
     async with database.read() as connection:
         kept = await kept_robots.get(connection, site)
     if kept is None or kept.next_at <= now or kept.next_at > now + 2 * _FRESH:

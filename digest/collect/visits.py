@@ -14,9 +14,10 @@ Events: article.read, article.revised, article.withdrawn, article.back, page.fai
 
 import asyncio
 import hashlib
-from collections import Counter
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum, auto
 from urllib.parse import urlsplit
@@ -27,7 +28,7 @@ from digest.collect import looks, near, robots
 from digest.collect.fetch import Page, fetch
 from digest.collect.normalize import clean_line, shorten
 from digest.collect.page import Selectors, selectors_of
-from digest.collect.politeness import HostQueue
+from digest.collect.politeness import HostQueue, host_of
 from digest.collect.reader import Reader
 from digest.config import Settings
 from digest.database import Database, alerts, articles, finds, most_read, pages, stories
@@ -75,6 +76,14 @@ class LookedAgain:
     missed: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Places:
+    """What the looks of one pass share: room for so many pages in memory, and one asking for robots.txt per host."""
+
+    gate: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_AT_ONCE))
+    robots: defaultdict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
+
+
 async def visit_due(visitor: Visitor, *, limit: int = 60) -> Counter[Seen]:
     """Look at the pages that are due, up to `limit`; return what the looks came to."""
     now = visitor.clock()
@@ -102,12 +111,11 @@ async def look_again(visitor: Visitor, article_ids: Collection[int], *, seconds:
 async def _visit(visitor: Visitor, turns: Sequence[PageTurn], came: Counter[Seen] | None = None) -> Counter[Seen]:
     """Look at all of `turns`, side by side, and withdraw what is gone in the end, when it is known how many are."""
     came = Counter() if came is None else came
-    gate = asyncio.Semaphore(_AT_ONCE)
+    places = _Places()
     gone: list[PageTurn] = []
 
     async def look(turn: PageTurn) -> None:
-        async with gate:
-            seen = await _look_at(visitor, turn)
+        seen = await _look_at(visitor, turn, places)
         if seen is None:
             gone.append(turn)
         else:
@@ -128,17 +136,14 @@ async def _visit(visitor: Visitor, turns: Sequence[PageTurn], came: Counter[Seen
     return came
 
 
-async def _look_at(visitor: Visitor, turn: PageTurn) -> Seen | None:
-    """Take one page's turn; None: it is gone. Only trouble with our own database gets out."""
+async def _look_at(visitor: Visitor, turn: PageTurn, places: _Places) -> Seen | None:
+    """Take one page's turn; None: it is gone, at a second look, too. Only trouble with our own database gets out."""
     try:
-        page = await _fetch_page(visitor, turn)
-        if page is None:
-            return await _same(visitor, turn)
-        digest = hashlib.sha256(page.body).hexdigest()
-        if digest == turn.body_digest:
-            return await _same(visitor, turn)
-        said = await _read(visitor, page, selectors_of(turn.options))
-        return await _record(visitor, turn, said, Marks(page.etag, page.last_modified, digest))
+        await _ask_robots(visitor, turn, places)
+        try:
+            return await _look_once(visitor, turn, places)
+        except SourceGoneError:
+            return await _look_once(visitor, turn, places)
     except DatabaseUnavailableError:
         raise
     except SourceGoneError:
@@ -173,31 +178,51 @@ class _ClosedError(DigestError):
     """The site asks robots not to read this page."""
 
 
-async def _fetch_page(visitor: Visitor, turn: PageTurn) -> Page | None:
-    """Fetch the page; None: unchanged. Raises `SourceGoneError` when it is gone at a second look, too."""
+async def _ask_robots(visitor: Visitor, turn: PageTurn, places: _Places) -> None:
+    """Raise `_ClosedError` where the page is not to be read; leave its host in peace for as long as the site asks."""
     if not urlsplit(turn.url).hostname:
         raise _ClosedError("The source lists no link to the article.")
     if dict(turn.options).get("read") == "no":
         raise _ClosedError("The pages of its source are not read any more (read=no).")
-    if not await robots.may_fetch(visitor.database, visitor.outbound, turn.url, now=visitor.clock()):
+    async with places.robots[host_of(turn.url)]:
+        rules = await robots.rules_for(visitor.database, visitor.outbound, turn.url, now=visitor.clock())
+    if not robots.lets_fetch(rules, turn.url):
         raise _ClosedError("The site's robots.txt asks not to read this page.")
-    try:
-        return await _fetch_once(visitor, turn)
-    except SourceGoneError:
-        return await _fetch_once(visitor, turn)
+    if rules is not None and rules.crawl_delay_seconds is not None:
+        visitor.hosts.slow_down(turn.url, rules.crawl_delay_seconds)
 
 
-async def _fetch_once(visitor: Visitor, turn: PageTurn) -> Page | None:
+async def _look_once(visitor: Visitor, turn: PageTurn, places: _Places) -> Seen:
+    async with _fetched(visitor, turn, places) as page:
+        if page is None:
+            return await _same(visitor, turn)
+        digest = hashlib.sha256(page.body).hexdigest()
+        if digest == turn.body_digest:
+            return await _same(visitor, turn)
+        said = await _read(visitor, page, selectors_of(turn.options))
+        return await _record(visitor, turn, said, Marks(page.etag, page.last_modified, digest))
+
+
+@asynccontextmanager
+async def _fetched(visitor: Visitor, turn: PageTurn, places: _Places) -> AsyncIterator[Page | None]:
+    """Fetch the page; None: unchanged.
+
+    A place in memory is taken only when it is the page's turn at its host, and kept while the page is read: who waits
+    for a slow host must not keep the others from theirs.
+    """
     is_readable = turn.state in (PageState.READ, PageState.THIN)
-    async with visitor.hosts.turn(turn.url):
-        return await fetch(
-            visitor.outbound,
-            turn.url,
-            timeout_seconds=min(visitor.settings.fetch_timeout_seconds, _PAGE_SECONDS),
-            max_bytes=visitor.settings.fetch_max_bytes,
-            etag=turn.etag if is_readable else None,
-            last_modified=turn.last_modified if is_readable else None,
-        )
+    async with AsyncExitStack() as stack:
+        async with visitor.hosts.turn(turn.url):
+            await stack.enter_async_context(places.gate)
+            page = await fetch(
+                visitor.outbound,
+                turn.url,
+                timeout_seconds=min(visitor.settings.fetch_timeout_seconds, _PAGE_SECONDS),
+                max_bytes=visitor.settings.fetch_max_bytes,
+                etag=turn.etag if is_readable else None,
+                last_modified=turn.last_modified if is_readable else None,
+            )
+        yield page
 
 
 async def _read(visitor: Visitor, page: Page, selectors: Selectors) -> PageText:

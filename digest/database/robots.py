@@ -4,13 +4,16 @@ Two workers that fetch the same file at once keep the same thing; the later one 
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
 from digest.database.connection import Connection
 from digest.database.once import insert_once
 from digest.database.tables import robots
+
+KEPT = timedelta(days=30)
+"""So long after it had to be fetched anew a copy stays: nothing was asked for at its site since then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,3 +38,8 @@ async def keep(connection: Connection, kept: Robots) -> None:
     changed = await connection.execute(sa.update(robots).where(robots.c.site == kept.site).values(values))
     if changed.rowcount == 0:
         await connection.execute(insert_once(connection, robots).values(site=kept.site, **values))
+
+
+async def prune(connection: Connection, *, before: datetime) -> int:
+    """Remove the copies that had to be fetched anew before then; return how many."""
+    return (await connection.execute(sa.delete(robots).where(robots.c.next_at < before))).rowcount

@@ -7,8 +7,9 @@ from datetime import timedelta
 import pytest
 from aiohttp import web
 
+from digest.collect import collector
 from digest.collect.reader import Reader
-from digest.database import Database, alerts, articles, most_read, sources
+from digest.database import Database, alerts, articles, most_read, pages, sources
 from digest.errors import NotFoundError, SettingsError, SourceUnreachableError, WrongStateError
 from digest.models import SourceSpec
 from digest.outbound import Fetched
@@ -377,3 +378,26 @@ async def test_a_document_that_kills_its_reader_costs_one_source_one_turn(
         reports = {report.source: report for report in await both.collect_due(database, clock)}
     assert "seconds" in reports["slow"].problem
     assert (reports["good"].new, reports["good"].problem) == (1, "")
+
+
+async def test_a_wrong_selector_in_the_settings_is_told_at_the_start(
+    room: Room, database: Database, clock: StoppedClock
+) -> None:
+    """With the source's name and the option, as it stands in the line."""
+    settings = make_settings(sources="gaon | feed | https://gaon.example/rss | page.body='div['")
+    with pytest.raises(SettingsError, match=r"source gaon: page\.body='div\['"):
+        await collector.provision(database, settings, now=clock())
+
+
+async def test_pages_of_a_source_that_says_so_are_not_read(room: Room, database: Database, clock: StoppedClock) -> None:
+    """`read=no`: its articles are mailed with what it lists, whichever way they are stored."""
+    settings = make_settings(sources=f"gaon | feed | {room.paper.url()} | read=no", private_hosts=room.paper.host)
+    other = replace(room, settings=settings)
+    await other.provision(database, clock)
+    room.paper.serve(rss(item(1)))
+    await other.collect(database, clock)
+    room.paper.serve(rss(item(2), item(1)))
+    await other.collect(database, clock)
+    async with database.read() as connection:
+        assert len(await articles.list_articles(connection, limit=10)) == 2
+        assert await pages.counts(connection) == {}

@@ -1,8 +1,6 @@
 """Real article pages, against the text each should yield; a table is printed (`pytest -s`)."""
 
 import json
-import re
-from collections import Counter
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -10,27 +8,10 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from digest.collect.page import PageText, read_page
+from tests.support.page_measure import bare, overlap
 
 SEOUL = ZoneInfo("Asia/Seoul")
 KOREAN_F1, OVERALL_F1 = 0.98, 0.97
-
-
-def bare(text: str) -> str:
-    return re.sub(r"\s+", "", text)
-
-
-def runs(text: str) -> Counter[str]:
-    text = bare(text)
-    return Counter(text[at : at + 5] for at in range(max(len(text) - 4, 0)))
-
-
-def overlap(got: str, gold: str, optional: list[str]) -> float:
-    """F1 over runs of five characters; optional lines may stand there or not."""
-    lines = gold.splitlines()
-    whole, needed, have = runs(gold), runs("\n".join(line for line in lines if line not in optional)), runs(got)
-    precision = sum((have & whole).values()) / max(have.total(), 1)
-    recall = sum((have & needed).values()) / max(needed.total(), 1)
-    return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ import pytest
 from digest.collect import robots
 from digest.collect.robots import rules_of
 from digest.database import Database
+from digest.database import robots as kept_robots
 from tests.collect.conftest import Room
 from tests.support.clock import StoppedClock
 
@@ -82,3 +83,15 @@ async def test_the_file_is_fetched_once_a_day_and_an_old_copy_bridges_trouble(
     room.paper.serve("", "/robots.txt", status=404)
     clock.advance(**{"seconds": timedelta(hours=1).total_seconds()})
     assert await may("/admin")
+
+
+@pytest.mark.anyio
+async def test_copies_of_sites_that_nobody_goes_to_any_more_are_removed(
+    room: Room, database: Database, clock: StoppedClock
+) -> None:
+    """Each may be half a megabyte."""
+    await robots.may_fetch(database, room.outbound, room.paper.url("/news/1"), now=clock())
+    async with database.begin() as connection:
+        early = await kept_robots.prune(connection, before=clock())
+        late = await kept_robots.prune(connection, before=clock() + timedelta(days=2))
+    assert (early, late) == (0, 1)

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from digest.database import Database, articles, finds, pages
 from digest.database.pages import Marks, PageTurn
 from digest.database.tables import articles as article_table
+from digest.database.tables import sources as source_table
 from digest.models import Article, PageState, PageText, WithdrawnBy
 from tests.support.clock import StoppedClock
 from tests.support.newsroom import Newsroom
@@ -167,3 +168,37 @@ async def test_a_persons_withdrawal_is_not_undone_by_the_page(newsroom: Newsroom
         assert await articles.bring_back(connection, second, by=WithdrawnBy.PAGE)
     assert (await get(newsroom, first)).withdrawn_by is WithdrawnBy.PERSON
     assert (await get(newsroom, second)).withdrawn_at is None
+
+
+async def test_backlog_without_a_headline_stays_out_when_its_page_tells_its_age(newsroom: Newsroom) -> None:
+    """A plain sitemap lists the archive: its first reading must not fill the first edition with last year's news."""
+    await newsroom.use_new_source()
+    (old, new) = await newsroom.publish("", " ", registered_at=None)
+    turns = {turn.article_id: turn for turn in await claim(newsroom)}
+    for article_id, age in ((old, timedelta(hours=25)), (new, timedelta(hours=23))):
+        page = replace(PAGE, title=f"소식 {article_id}", registered_at=newsroom.clock() - age)
+        await read(newsroom, turns[article_id], page)
+    assert [(await get(newsroom, one)).eligible for one in (old, new)] == [False, True]
+
+
+async def test_backlog_that_was_listed_without_a_date_is_taken_out_when_its_page_tells_its_age(
+    newsroom: Newsroom,
+) -> None:
+    """A list of headlines without dates goes back for weeks."""
+    await newsroom.use_new_source()
+    (article_id,) = await newsroom.publish("설명회", registered_at=None)
+    before = (await get(newsroom, article_id)).eligible
+    (turn,) = await claim(newsroom)
+    await read(newsroom, turn, replace(PAGE, registered_at=newsroom.clock() - timedelta(days=40)))
+    assert (before, (await get(newsroom, article_id)).eligible) == (True, False)
+
+
+async def test_an_old_article_that_is_listed_later_is_news(newsroom: Newsroom) -> None:
+    """Only the first document of a source is backlog; what comes after was put there now."""
+    (article_id,) = await newsroom.publish("", registered_at=None, link="https://gaon.example/1")
+    async with newsroom.database.begin() as connection:
+        first = newsroom.clock() - timedelta(days=2)
+        await connection.execute(sa.update(source_table).values(first_fetched_at=first))
+    (turn,) = await claim(newsroom)
+    await read(newsroom, turn, replace(PAGE, registered_at=newsroom.clock() - timedelta(days=40)))
+    assert (await get(newsroom, article_id)).eligible

@@ -9,7 +9,10 @@ from digest.database.tables import deliveries, editions
 from digest.models import DeliveryState
 from tests.support.clock import StoppedClock
 from tests.support.commands import Commands
+from tests.support.feed_server import FeedServer
 from tests.support.newsroom import Newsroom
+
+PAGE = "<html><title>{0}</title><body><h1>{0}</h1><article><p>시의회는 {0} 소식을 전했다.</p></article></body></html>"
 
 
 def _fill(commands: Commands, clock: StoppedClock, *titles: str, readers: tuple[str, ...] = ("kim", "lee")) -> None:
@@ -194,3 +197,30 @@ async def _pass_deadline(database: Database) -> None:
     async with database.begin() as connection:
         await connection.execute(sa.update(editions).values(deadline_at=late))
         await connection.execute(sa.update(deliveries).values(deadline_at=late))
+
+
+def test_a_person_s_release_looks_at_the_articles_once_more(commands: Commands, feed: FeedServer) -> None:
+    """The edition waited for hours; in the meantime one article was corrected, one taken back."""
+    commands.settings |= {"PRIVATE_HOSTS": f"127.0.0.1:{feed.port}", "FETCH_PAUSE_SECONDS": "0"}
+    commands.settings["SOURCES"] = f"gaon | feed | {feed.feed_url}"
+    commands("collect")
+    commands("articles", "look", "2")
+    commands("editions", "make", "morning", "--hold")
+    feed.pages = {1: "", 2: PAGE.format("예산 부결")}
+    commands("editions", "release", "1")
+    mail = commands("editions", "preview", "1").stdout
+
+    assert "예산 부결" in mail
+    assert "다리 개통" not in mail
+
+
+def test_a_release_without_looking_sends_what_is_stored(commands_on_sqlite: Commands, feed: FeedServer) -> None:
+    """The paper's site is down, and the person in a hurry."""
+    commands = commands_on_sqlite
+    commands.settings |= {"PRIVATE_HOSTS": f"127.0.0.1:{feed.port}", "FETCH_PAUSE_SECONDS": "0"}
+    commands.settings["SOURCES"] = f"gaon | feed | {feed.feed_url}"
+    commands("collect")
+    feed.pages = {1: "", 2: PAGE.format("예산 부결")}
+    commands("editions", "make", "morning", "--no-look")
+
+    assert "다리 개통" in commands("editions", "preview", "1").stdout

@@ -1,37 +1,11 @@
 """`digest sources` and `digest collect`, against a real feed over HTTP."""
 
-import asyncio
-import threading
-from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
 
 from tests.support.commands import Commands
 from tests.support.feed_server import FeedServer
-
-
-@pytest.fixture
-def feed() -> Iterator[FeedServer]:
-    """A newspaper's server on a thread of its own: commands run an event loop themselves."""
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, daemon=True)
-    thread.start()
-    server = FeedServer()
-    asyncio.run_coroutine_threadsafe(server.__aenter__(), loop).result(10)
-    server.publish(["다리 개통", "예산 의결"], datetime.now(UTC))
-    yield server
-    asyncio.run_coroutine_threadsafe(server.__aexit__(), loop).result(10)
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join(10)
-    loop.close()
-
-
-@pytest.fixture
-def near(commands_on_sqlite: Commands, feed: FeedServer) -> Commands:
-    """Commands that may fetch from the server of this test."""
-    commands_on_sqlite.settings["PRIVATE_HOSTS"] = f"127.0.0.1:{feed.port}"
-    return commands_on_sqlite
 
 
 def test_check_shows_what_would_be_collected_and_stores_nothing(near: Commands, feed: FeedServer) -> None:
@@ -41,7 +15,7 @@ def test_check_shows_what_would_be_collected_and_stores_nothing(near: Commands, 
 
     assert "다리 개통" in shown
     assert [article["title"] for article in found["articles"]] == ["예산 의결", "다리 개통"]
-    assert {"address", "type", "kind", "title", "doubts", "articles"} == found.keys()
+    assert {"address", "type", "kind", "title", "doubts", "articles", "pages"} == found.keys()
     assert near.json("articles", "list")["articles"] == []
 
 
@@ -181,3 +155,31 @@ def test_opml_goes_in_after_a_yes_and_comes_out_again(commands_on_sqlite: Comman
     added = commands_on_sqlite.json("sources", "list")["sources"]
     assert [(each["name"], each["section"]) for each in added] == [("hanbit", "이웃"), ("naru", "이웃")]
     assert 'xmlUrl="https://naru.example/rss"' in out
+
+
+def test_check_reads_the_pages_of_the_first_two_articles_and_says_which_way(near: Commands, feed: FeedServer) -> None:
+    """Here an operator sees whether selectors are needed at all, before anything is mailed."""
+    feed.publish(["축제 개막"], datetime.now(UTC))
+    feed.pages[2] = ""
+
+    pages = near.json("sources", "check", feed.feed_url, "--option", "page.title=h1")["pages"]
+    words = near("sources", "check", feed.feed_url)
+
+    assert [page["link"][-5:] for page in pages] == ["idx=3", "idx=2"]
+    assert (pages[0]["title"], pages[0]["found_by"]["title"]) == ("축제 개막", "selector")
+    assert "410" in pages[1]["problem"] or "404" in pages[1]["problem"]
+    assert "축제 개막 소식을 전합니다." in words.stdout
+    assert near.json("articles", "list")["articles"] == []
+
+
+def test_check_leaves_pages_alone_that_are_not_to_be_read(near: Commands, feed: FeedServer) -> None:
+    """`read=no` means what it says."""
+    assert near.json("sources", "check", feed.feed_url, "--option", "read=no")["pages"] == []
+
+
+def test_a_selector_that_is_no_css_is_told_before_anything_is_fetched(near: Commands, feed: FeedServer) -> None:
+    """It would be found out at night, by articles without text."""
+    told = near("sources", "add", "gaon", feed.feed_url, "--option", "page.body=div[", code=2).stderr
+
+    assert "page.body" in told
+    assert feed.requests == 0

@@ -13,6 +13,9 @@ from selectolax.lexbor import LexborHTMLParser
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
+from digest.collect.page import read_page
+from digest.sample import feed
+from digest.sample import newspaper as paper
 from digest.web import sample
 from tests.support.clock import StoppedClock
 
@@ -243,3 +246,22 @@ def test_every_picture_named_by_the_feed_is_served(client: TestClient) -> None:
 def test_unknown_addresses_are_not_found(client: TestClient, path: str) -> None:
     """Whatever stands in the address line, the answer is a plain 404."""
     assert client.get(path).status_code == 404
+
+
+def test_every_article_page_is_read_as_it_was_written(client: TestClient, clock: StoppedClock) -> None:
+    """The service is tried on this newspaper: sub-headlines, body, caption and the most read, nothing of the rest."""
+    newspaper = paper.read_newspaper(STARTED_AT)
+    articles = paper.visible_articles(newspaper, clock())
+    assert articles
+    for article in articles:
+        answer = client.get(f"/sample/news/view.php?idx={article.idx}")
+        address = feed.article_url(BASE_URL, article.idx)
+        said = read_page(answer.content, answer.headers["content-type"], address, paper.TIME_ZONE)
+        lines = tuple(" ".join(line.split()) for block in article.body for line in block.lines)
+        assert (article.idx, "".join(said.body).split()) == (article.idx, "".join(lines).split())
+        assert (said.title, said.subheads) == (article.title, article.subtitles)
+        assert (said.section, said.link) == (article.section, address)
+        assert (said.byline, said.byline_address) == (f"{article.reporter.name} 기자", article.reporter.address)
+        assert (said.registered_at, said.modified_at) == (article.registered_at, article.modified_at)
+        assert (said.picture.caption if said.picture else "") == (article.picture.caption if article.picture else "")
+        assert len(said.most_read) == paper.MOST_READ_COUNT

@@ -11,9 +11,13 @@ from aiohttp import web
 
 @dataclass
 class FeedServer:
-    """Serves `/rss.xml` with `articles` as (number, title, section, registered_at); use as an async context."""
+    """Serves `/rss.xml` with `articles` as (number, title, section, registered_at); use as an async context.
+
+    `pages` are articles' own pages by number; an empty one answers 404, and one that is not there is made up.
+    """
 
     articles: list[tuple[int, str, str, datetime]] = field(default_factory=list)
+    pages: dict[int, str] = field(default_factory=dict)
     requests: int = 0
     port: int = 0
     _runner: web.AppRunner | None = None
@@ -48,6 +52,9 @@ class FeedServer:
 
     async def _page(self, request: web.Request) -> web.Response:
         number = int(request.query["idx"])
+        if number in self.pages:
+            html = self.pages[number]
+            return web.Response(text=html, status=200 if html else 404, content_type="text/html", charset="utf-8")
         title = escape(next(title for known, title, *_ in self.articles if known == number))
         body = f"{title} 소식을 전합니다. 자세한 내용은 다음과 같습니다. " * 6
         text = f"<html><title>{title}</title><body><h1>{title}</h1><article><p>{body}</p></article></body></html>"

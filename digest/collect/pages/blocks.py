@@ -39,6 +39,8 @@ _PICTURE_WORDS = frozenset(
 _HEADS = frozenset({"h1", "h2", "h3"})
 _LONG_CAPTION = 250  # letters; what is longer beside a picture is text
 _MUCH_OF_IT = 0.3  # of the whole, in one element: not left out for its name
+NEARLY_ALL = 0.8  # of the whole: even an `aside` that holds so much is the article
+_MOST_READ = frozenset({"most", "read"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +123,8 @@ class _Walk:
         if is_hidden(attributes):
             return True
         words = words_of(attributes)
+        if stands_beside(tag, words):
+            return len(text_of(node)) <= NEARLY_ALL * self._all_letters
         if tag in _LEFT_OUT_TAGS or words & NOT_THE_ARTICLE:
             return len(text_of(node)) <= _MUCH_OF_IT * self._all_letters or bool(words & {"comment", "comments"})
         if tag == "table" or words & _PICTURE_WORDS:
@@ -140,6 +144,11 @@ class _Walk:
         if text:
             self.lines.append(Line(text, self._linked, is_head))
         self._linked = 0
+
+
+def stands_beside(tag: str, words: frozenset[str]) -> bool:
+    """Whether an element says plainly that it is beside the article: beside a short one it may be the longer one."""
+    return tag == "aside" or words >= _MOST_READ
 
 
 def _is_captioned_picture(node: LexborNode, all_letters: int) -> bool:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from selectolax.lexbor import LexborNode
 
-from digest.collect.pages.blocks import NOT_THE_ARTICLE
+from digest.collect.pages.blocks import NEARLY_ALL, NOT_THE_ARTICLE, stands_beside
 from digest.collect.pages.tree import INLINE, SILENT, is_hidden, text_of, words_of
 
 _BODY_WORDS = frozenset(
@@ -106,10 +106,12 @@ def _count(root: LexborNode) -> list[_Frame]:
 
 
 def _is_aside(node: LexborNode, tag: str, words: frozenset[str], all_letters: int) -> bool:
+    if stands_beside(tag, words):
+        return len(text_of(node)) < NEARLY_ALL * all_letters
     named = words & NOT_THE_ARTICLE
-    if not named and tag != "aside":
+    if not named:
         return False
-    if named <= _ADVERT_WORDS and words & _BODY_WORDS and tag != "aside":
+    if named <= _ADVERT_WORDS and words & _BODY_WORDS:
         return False  # id="CmAdContent": the place that adverts are put into
     return len(text_of(node)) < _MUCH_OF_THE_PAGE * all_letters
 

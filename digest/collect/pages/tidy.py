@@ -45,6 +45,7 @@ _APPEAL = re.compile(
     r"|(?:카카오톡|카톡|이메일|메일|전화|홈페이지|유튜브|네이버|사진\s?제공|문의)\s?[\])】]?\s?[:：=\]].{0,60}"
     r").{0,80}"
 )
+_LINK_ALONE = re.compile(r"https?://\S{1,500}")
 _TAGS = re.compile(r"(?:#[^\s#]{1,30}[\s,]*)+")
 _LABEL = re.compile(
     r"광고|AD|ADVERTISEMENT|Advertisement|PR|스폰서|닫기|더보기|전체보기|이전|다음|공유|인쇄|스크랩|목록|위로|가|[가-힣]?가[+-]|[+\-|/·•※▶▲▼\d]{1,4}|글자\s?크기.{0,12}|"
@@ -117,7 +118,7 @@ def _is_tail(text: str) -> bool:
         return False
     return bool(
         _APPEAL.fullmatch(text) or _TAGS.fullmatch(text) or _is_only_notice(text) or _ADDRESS_LINE.fullmatch(text)
-        or text.startswith(("▶", "☞", "▷"))
+        or text.startswith(("▶", "☞", "▷")) or _LINK_ALONE.fullmatch(text)
     )  # fmt: skip
 
 

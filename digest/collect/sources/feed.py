@@ -7,8 +7,9 @@ resolving of links inside HTML stay off; no HTML survives here (see `prose`). It
 the text of the date. A document that is something else is refused by its name; a web page, with the feed it links to.
 """
 
+import io
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Set
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urljoin
@@ -37,7 +38,7 @@ def read(body: bytes, content_type: str, url: str, zone: ZoneInfo, options: Opti
     return read_new(body, content_type, url, zone, frozenset())
 
 
-def read_new(body: bytes, content_type: str, url: str, zone: ZoneInfo, known: Collection[str]) -> Parsed:
+def read_new(body: bytes, content_type: str, url: str, zone: ZoneInfo, known: Set[str]) -> Parsed:
     """As `read`, but leave out articles whose keys are `known` from an earlier reading, if that can be done surely."""
     decoded = decode(body, content_type)
     text = decoded.text.lstrip("\ufeff \t\r\n\x00")
@@ -51,6 +52,8 @@ def read_new(body: bytes, content_type: str, url: str, zone: ZoneInfo, known: Co
     if rooted is None:
         raise SourceUnreadableError(_says_other(text))
     doubts = (*decoded.doubts, *rooted.doubts)
+    if known and (part := _read_known(rooted.text, url, zone, known)) is not None:
+        return _with_doubts(part, doubts)
     whole = scan.cut(rooted.text, url)  # well-formed: there is nothing to repair
     if whole is None:
         repaired = xmltext.repair(rooted.text)
@@ -73,7 +76,16 @@ class _Reading:
     is_clean: bool
 
 
-def _read_cut(whole: scan.Cut, url: str, zone: ZoneInfo, known: Collection[str]) -> Parsed:
+def _read_known(text: str, url: str, zone: ZoneInfo, known: Set[str]) -> Parsed | None:
+    """Read what is not known of a document most of which is; None where that is not sure, or nothing is known."""
+    whole = scan.cut_known(text, url)
+    if whole is None or known.isdisjoint(whole.keys):
+        return None
+    parsed = _read_cut(whole, url, zone, known)
+    return parsed if parsed.known else None
+
+
+def _read_cut(whole: scan.Cut, url: str, zone: ZoneInfo, known: Set[str]) -> Parsed:
     """Read the entries that are not known; all of them if feedparser sees anything else in that than we do."""
     left_out = tuple(key for key in whole.keys if key in known)
     if left_out and len(left_out) == len(whole.keys):
@@ -149,7 +161,7 @@ def _document(text: str) -> tuple[Document, list[str]]:
 def _feedparser(text: str) -> Document:
     _silence_dates()
     return feedparser.parse(
-        text.encode("utf-8", "replace"),
+        io.BytesIO(text.encode("utf-8", "replace")),  # bytes it would take for a file's name first
         response_headers={"content-type": "application/xml; charset=utf-8"},
         sanitize_html=False,
         resolve_relative_uris=False,

@@ -11,6 +11,7 @@ import typer
 from digest import clock
 from digest.operate.cli.room import load_settings, with_database
 from digest.operate.cli.sources_add import Option, Type, add, export, found_at, import_, make_spec
+from digest.operate.cli.sources_pages import checked_pages, page_as_json, show_pages
 from digest.operate.cli.sources_show import candidate_as_json, show, show_others, source_as_json
 from digest.operate.cli.terminal import (
     AsJson,
@@ -76,15 +77,20 @@ def check(
     option: Option = None,
     as_json: AsJson = False,
 ) -> None:
-    """Fetch a source and show what would be collected. Stores nothing. Exit code 1 when there is no article in it."""
+    """Fetch a source and the pages of its first two articles, and show what would be collected.
+
+    Stores nothing. Exit code 1 when there is no article in it.
+    """
     settings = load_settings()
     spec = make_spec("check", type_, what, option) if "://" in what else _known_spec(settings, what)
     candidates = found_at(settings, spec)
     best = candidates[0]
+    pages = checked_pages(settings, spec, best.parsed.articles)
     if as_json:
-        print_json(candidate_as_json(best))
+        print_json({**candidate_as_json(best), "pages": [page_as_json(page) for page in pages]})
     else:
         show(best, settings)
+        show_pages(pages, settings)
         show_others(candidates, settings)
     if not best.parsed.articles:
         raise typer.Exit(ExitCode.NO)
