@@ -6,11 +6,12 @@ stands in the database; the timetable only says how often somebody looks.
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 
 from digest.collect import collector, visits
 from digest.compose import editor, renewal
-from digest.database import kept_mails
+from digest.database import kept_mails, robots, stories
 from digest.deliver import mx, pace, settle
 from digest.errors import DatabaseUnavailableError
 from digest.operate import notify
@@ -92,6 +93,14 @@ async def prune_kept_mails(house: House) -> None:
         await kept_mails.prune(connection, before=now - kept_mails.KEPT)
 
 
+async def forget_what_is_over(house: House) -> None:
+    """Remove signatures that no new article is compared with any more, and kept robots.txt of sites not gone to."""
+    now = house.clock()
+    async with house.database.begin() as connection:
+        await stories.forget_signatures(connection, before=now - 2 * stories.WINDOW - timedelta(days=1))
+        await robots.prune(connection, before=now - robots.KEPT)
+
+
 async def keep_pace(house: House) -> None:
     """Bring the limits in step with the settings and the day, and note which providers have recovered."""
     await pace.tend(house.database, house.settings, now=house.clock())
@@ -109,6 +118,7 @@ PASSES = (
     Pass("renew", 5, renew),
     Pass("settle", 5, settle_deliveries),
     Pass("alerts", 60, mail_alerts),
+    Pass("forget", 43200, forget_what_is_over),
     Pass("kept-mails", 3600, prune_kept_mails),
     Pass("pace", 60, keep_pace),
     Pass("domains", 43200, learn_domains),

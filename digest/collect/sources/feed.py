@@ -96,7 +96,7 @@ def _read_cut(whole: scan.Cut, url: str, zone: ZoneInfo, known: Set[str]) -> Par
     is_sure = reading.is_clean and reading.entries == len(keys)
     if is_sure:
         return replace(reading.parsed, keys=tuple(keys[position] for position in reading.positions), known=left_out)
-    return _read_cut(whole, url, zone, ()) if left_out else reading.parsed
+    return _read_cut(whole, url, zone, frozenset()) if left_out else reading.parsed
 
 
 def _with_doubts(parsed: Parsed, doubts: tuple[str, ...]) -> Parsed:
