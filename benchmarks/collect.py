@@ -12,7 +12,6 @@ import functools
 import json
 import os
 import random
-import resource
 import subprocess
 import sys
 import time
@@ -174,9 +173,8 @@ async def our_passes(port: int, feeds: int, url: str) -> dict[str, Pass]:
             seconds = time.perf_counter() - began
             spent = time.process_time() - cpu + (_cpu_of(reader.pid) - child if reader.pid else 0.0)
             _check(name, feeds, [(one.new, one.problem) for one in reports])
-            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 + (
-                _peak_of(reader.pid) if reader.pid else 0
-            )
+            # Not `ru_maxrss`: that begins with what the process had that started this one.
+            peak = _peak_of(os.getpid()) + (_peak_of(reader.pid) if reader.pid else 0)
             passes[name] = Pass(feeds, seconds, spent, peak)
     await database.close()
     return passes

@@ -9,7 +9,7 @@ leases that run out, and storing again changes nothing.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -34,6 +34,7 @@ __all__ = ["CollectReport", "Look", "collect_due", "collect_source", "host_queue
 _AT_ONCE = 16  # documents in memory at a time, of up to FETCH_MAX_BYTES each
 _PASS_SECONDS = 60.0
 _BATCH = 100
+_BATCH_ARTICLES = 1000  # new ones; a first pass brings fifty a source
 _BATCH_SECONDS = 0.3
 
 
@@ -170,12 +171,23 @@ async def _collect(gatherer: Gatherer, keeper: Keeper, claimed: Sequence[Source]
     """Gather the claimed sources side by side and keep them in batches, as they come."""
     came: asyncio.Queue[Gathered | None] = asyncio.Queue()
     not_begun: list[Source] = []
+    waiting = 0
+
+    def changed(articles: int) -> None:
+        """Have no more fetched while many articles wait to be kept."""
+        nonlocal waiting
+        waiting += articles
+        if waiting < _BATCH_ARTICLES:
+            gatherer.room.set()
+        else:
+            gatherer.room.clear()
 
     async def take(source: Source) -> None:
         gathered = await gather(gatherer, source)
         if gathered is None:
             not_begun.append(source)
         else:
+            changed(len(gathered.found))
             came.put_nowait(gathered)
 
     async def take_all() -> None:
@@ -188,7 +200,7 @@ async def _collect(gatherer: Gatherer, keeper: Keeper, claimed: Sequence[Source]
 
     taking = asyncio.create_task(take_all())
     try:
-        reports = await _keep_as_they_come(gatherer, keeper, came)
+        reports = await _keep_as_they_come(gatherer, keeper, came, changed)
         await taking
     finally:
         taking.cancel()
@@ -200,16 +212,18 @@ async def _collect(gatherer: Gatherer, keeper: Keeper, claimed: Sequence[Source]
 
 
 async def _keep_as_they_come(
-    gatherer: Gatherer, keeper: Keeper, came: asyncio.Queue[Gathered | None]
+    gatherer: Gatherer, keeper: Keeper, came: asyncio.Queue[Gathered | None], changed: Callable[[int], None]
 ) -> list[CollectReport]:
     reports: list[CollectReport] = []
     is_over = False
     while not is_over:
         batch = [await came.get()]
+        count = _articles(batch[-1])
         try:
             async with asyncio.timeout(_BATCH_SECONDS):
-                while batch[-1] is not None and len(batch) < _BATCH:
+                while batch[-1] is not None and len(batch) < _BATCH and count < _BATCH_ARTICLES:
                     batch.append(await came.get())
+                    count += _articles(batch[-1])
         except TimeoutError:
             pass
         is_over = batch[-1] is None
@@ -217,10 +231,15 @@ async def _keep_as_they_come(
         if gathered:
             kept = await keep(keeper, gathered)
             reports += kept
+            changed(-count)
             await _probe_pictures(
                 gatherer, keeper, [one for one, it in zip(gathered, kept, strict=True) if not it.problem]
             )
     return reports
+
+
+def _articles(gathered: Gathered | None) -> int:
+    return len(gathered.found) if gathered else 0
 
 
 async def _probe_pictures(gatherer: Gatherer, keeper: Keeper, kept: Sequence[Gathered]) -> None:

@@ -8,7 +8,7 @@ the news. Further documents that a list names are fetched from the same site, at
 """
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from digest import events
 from digest.clock import monotonic_seconds
@@ -26,11 +26,18 @@ from digest.models import FoundArticle, Purpose, Source, SourceSpec
 from digest.outbound import Outbound
 
 
+def _room() -> asyncio.Event:
+    room = asyncio.Event()
+    room.set()
+    return room
+
+
 @dataclass(frozen=True, slots=True)
 class Gatherer:
     """What fetching and reading needs; the same for all sources of a pass.
 
-    `gate` bounds how many documents are in memory at a time. `until` is by the monotonic clock: later no fetch begins.
+    `gate` bounds how many documents are in memory at a time. No fetch begins while `room` is clear (too much that was
+    gathered waits to be kept), nor after `until`, by the monotonic clock.
     """
 
     outbound: Outbound
@@ -39,6 +46,7 @@ class Gatherer:
     hosts: HostQueue
     gate: asyncio.Semaphore
     until: float = float("inf")
+    room: asyncio.Event = field(default_factory=_room)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +95,7 @@ async def _gather(gatherer: Gatherer, source: Source) -> Gathered | None:
     remembered = memory.unpacked(source.memory, settings_digest)
     is_same = source.memory is not None and source.memory.startswith(settings_digest)
     async with gatherer.hosts.turn(source.spec.url):
+        await gatherer.room.wait()
         await gatherer.gate.acquire()  # only now: who waits for a slow host must not keep the others from theirs
         try:
             if monotonic_seconds() > gatherer.until:

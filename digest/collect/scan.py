@@ -22,7 +22,8 @@ from digest.collect.source import MAX_ARTICLES
 _ENTRIES = ("item", "entry")
 _KEY_BYTES = 8
 _TAG = re.compile(rb"<([^\s/>]+)")
-_MARKS = re.compile(rb"<(?:(!\[CDATA\[)|(!--|\?|!)|(/?)((?:[^\s<>/:]+:)?(?i:item|entry))(?=[\s/>]))")
+_FIRST = re.compile(rb"<((?:[^\s<>/:]+:)?(?i:item|entry))(?=[\s>])")
+_BLANKS = re.compile(rb"\s*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,34 +91,40 @@ def _keys(body: bytes, spans: list[tuple[int, int]], around: str, about: str) ->
 
 
 def _entry_spans(body: bytes) -> tuple[list[tuple[int, int]], int, bytes]:
-    """Return where the entries are, where the first one's start tag ends, and their name as it is written."""
-    spans: list[tuple[int, int]] = []
-    start, position, after, head_end, name = -1, 0, 0, 0, b""
-    while found := _MARKS.search(body, position):
-        position = found.end()
-        if found[1]:
-            position = body.find(b"]]>", position) + 3
-            if position < 3:
-                raise _DoubtError
-        elif found[2]:
-            raise _DoubtError  # comments and the like may hold what looks like an entry
-        elif found[3]:
-            if start < 0 or found[4] != name or body[position : position + 1] != b">":
-                raise _DoubtError
-            after = position + 1
-            spans.append((start, after))
-            start = -1
-        else:
-            tag_end = body.find(b">", position) + 1
-            tag = body[position:tag_end]
-            if start >= 0 or not tag_end or b"xmlns" in tag or tag.endswith(b"/>"):
-                raise _DoubtError
-            if spans and (found[4] != name or body[after : found.start()].strip()):
-                raise _DoubtError
-            start, name, head_end = found.start(), found[4], head_end or tag_end
-    if not spans or start >= 0 or len(spans) > MAX_ARTICLES:
+    """Return where the entries are, where the first one's start tag ends, and their name as it is written.
+
+    That nothing else in the document is an entry, the caller's parsers find out.
+    """
+    first = _FIRST.search(body)
+    if first is None or b"<!--" in body or b"<?" in body:  # comments and the like may hold what looks like a tag
         raise _DoubtError
-    return spans, head_end, name
+    name, start = first[1], first.start()
+    spans: list[tuple[int, int]] = []
+    while body.startswith(b"<" + name, start) and body[start + len(name) + 1 : start + len(name) + 2] in b"> \t\r\n":
+        after = _entry_end(body, start, b"</" + name + b">")
+        spans.append((start, after))
+        start = _BLANKS.match(body, after).end()  # type: ignore[union-attr]  # it always matches
+        if len(spans) > MAX_ARTICLES:
+            raise _DoubtError
+    return spans, body.index(b">", first.end()) + 1, name
+
+
+def _entry_end(body: bytes, start: int, end_tag: bytes) -> int:
+    """Return where the entry that begins at `start` is over; tags in marked sections are text."""
+    position = start
+    while True:
+        end = body.find(end_tag, position)
+        if end < 0:
+            raise _DoubtError
+        section = body.find(b"<![CDATA[", position, end)
+        if section < 0:
+            break
+        position = body.find(b"]]>", section)
+        if position < 0:
+            raise _DoubtError
+    if b"xmlns" in body[start : body.index(b">", start)]:
+        raise _DoubtError
+    return end + len(end_tag)
 
 
 class _Scanner:

@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC
+from functools import lru_cache
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from digest.models import ArticleText, FoundArticle
@@ -68,6 +69,7 @@ def text_digest(text: ArticleText) -> str:
     )  # fmt: skip
 
 
+@lru_cache(maxsize=1024)  # asked several times on an article's way into the database
 def canonical_link(link: str) -> str:
     """Return the form in which two spellings of a link are equal; for comparing only.
 
@@ -89,6 +91,7 @@ def canonical_link(link: str) -> str:
     return f"{host}{path}{'?' if query else ''}{query}{route}"
 
 
+@lru_cache(maxsize=1024)
 def article_number(link: str) -> str | None:
     """Return "host/path?name=number" for a link shaped like one of a known CMS; None for any other.
 

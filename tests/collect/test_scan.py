@@ -5,7 +5,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from digest.collect import scan
+from digest.collect import scan, xmltext
+from digest.collect.charset import decode
 from digest.collect.source import Parsed
 from digest.collect.sources import feed
 from digest.errors import SourceUnreadableError
@@ -78,3 +79,64 @@ def test_a_key_depends_on_all_that_gives_an_entry_its_meaning() -> None:
         assert found is not None
         keys.add(found.keys)
     assert len(keys) == 5
+
+
+def test_the_quick_cut_is_the_sure_one_or_none_on_every_sample(samples: Path) -> None:
+    """Entries known from one way of cutting are known to the other."""
+    quick = 0
+    for path in sorted((samples / "feeds").rglob("*")):
+        if not path.is_file() or path.name.endswith((".md", "MANIFEST.json")):
+            continue
+        rooted = xmltext.from_root(decode(path.read_bytes()).text)
+        sure = scan.cut(rooted.text, URL) if rooted else None
+        if rooted is None or sure is None:
+            continue
+        known = scan.cut_known(rooted.text, URL)
+        assert known in (sure, None), path.name
+        quick += known is not None
+    assert quick > 100
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        rss(item(1), "<!-- <item>", item(2), "</item> -->"),
+        rss(item(1), item(2)).replace("</channel>", ""),
+        rss(item(1), "<title>between</title>", item(2)),
+        rss(item(1), "<item><title>x</title><item></item></item>"),
+        rss(item(1), '<item xmlns:x="http://x.example/"><title>x</title></item>'),
+        rss(item(1), "<item><title><![CDATA[x</title></item>"),
+        rss(),
+    ],
+    ids=["comment", "not closed", "between", "nested", "own namespace", "open section", "no entries"],
+)
+def test_what_is_in_doubt_is_not_cut_quickly(document: str) -> None:
+    """Then the sure way is gone, which is the judge."""
+    assert scan.cut_known(document[document.index("<rss") :], URL) is None
+
+
+def test_tags_within_marked_sections_are_no_entries() -> None:
+    """A description may quote a feed."""
+    quoting = item(1).replace("<title>", "<title><![CDATA[</item><item>]]>")
+    document = rss(quoting, item(2))[38:]
+    found = scan.cut_known(document, URL)
+    assert found is not None
+    assert len(found.keys) == 2
+    assert found == scan.cut(document, URL)
+
+
+@pytest.mark.parametrize("inner", ["<item/>", "<entry><title>y</title></entry>"])
+def test_entries_within_a_new_entry_are_read_as_in_the_whole_document(inner: str) -> None:
+    """feedparser counts more entries than were cut."""
+    whole = read(rss(item(1), item(2)).encode())
+    nested = rss(item(3).replace("</item>", f"{inner}</item>"), item(1), item(2)).encode()
+    assert read(nested, whole.keys) == read(nested)
+
+
+def test_a_new_entry_that_is_broken_is_read_as_in_the_whole_document() -> None:
+    """The known ones are left out only of documents of which the rest is well-formed."""
+    whole = read(rss(item(1), item(2)).encode())
+    broken = rss(item(3).replace("<title>", "<title>&broken; "), item(1), item(2)).encode()
+    assert {one.guid for one in read(broken, whole.keys).articles} >= {
+        one.guid for one in read(broken).articles if one.guid not in {each.guid for each in whole.articles}
+    }

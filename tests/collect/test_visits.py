@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from digest.collect.visits import LookedAgain, Seen, Visitor
 from digest.database import Database, alerts, articles, most_read, pages, stories
 from digest.database.tables import pages as page_table
 from digest.models import Article, PageState
+from digest.outbound import Outbound
 from tests.collect.conftest import Room
 from tests.collect.paper import Paper, item, rss
 from tests.support.clock import StoppedClock
@@ -226,3 +228,38 @@ async def test_rubbish_for_a_page_costs_the_article_nothing(site: Site) -> None:
     assert await site.visit() == {Seen.FAILED: 1}
     (article,) = await site.articles()
     assert article.text.excerpt
+
+
+async def test_the_delay_that_a_site_asks_robots_for_is_kept(site: Site) -> None:
+    """Between its pages lies what its robots.txt says."""
+    told: list[tuple[str, float]] = []
+    site.visitor.hosts.slow_down = lambda url, seconds: told.append((url, seconds))  # type: ignore[method-assign]
+    site.paper.serve("User-agent: *\nCrawl-delay: 7\n", "/robots.txt", headers={"Content-Type": "text/plain"})
+    site.serve(1, page())
+    await site.publish(1)
+    assert await site.visit() == {Seen.READ: 1}
+    assert told == [(site.paper.url("/news/1"), 7.0)]
+
+
+async def test_who_waits_for_a_slow_host_keeps_no_place_from_the_others(site: Site) -> None:
+    """More pages than places wait at one host; another host's page is looked at meanwhile."""
+    async with Paper() as slow:
+        numbers = range(1, 13)
+        hosts = frozenset((slow.host, site.paper.host))
+        for number in numbers:
+            slow.serve(page(), f"/news/{number}", headers={"Content-Type": "text/html"})
+        site.serve(99, page())
+        listed = [item(number, link=slow.url(f"/news/{number}")) for number in numbers]
+        site.paper.serve(rss(*listed, item(99, link=site.paper.url("/news/99"))))
+        await site.room.provision(site.database, site.clock)
+        await site.room.collect(site.database, site.clock)
+        async with Outbound(private_hosts=hosts, user_agent="test") as outbound:
+            visitor = replace(site.visitor, outbound=outbound)
+            async with visitor.hosts.turn(slow.url("/")):
+                visiting = asyncio.create_task(visits.visit_due(visitor))
+                async with asyncio.timeout(20):
+                    while not site.asked("/news/99"):  # noqa: ASYNC110 (what is waited for is a server's)
+                        await asyncio.sleep(0.01)
+                assert not any(request.path.startswith("/news/") for request in slow.requests)
+                visiting.cancel()
+            await asyncio.gather(visiting, return_exceptions=True)

@@ -7,7 +7,6 @@ resolving of links inside HTML stay off; no HTML survives here (see `prose`). It
 the text of the date. A document that is something else is refused by its name; a web page, with the feed it links to.
 """
 
-import io
 import time
 from collections.abc import Callable, Set
 from dataclasses import dataclass, replace
@@ -161,7 +160,7 @@ def _document(text: str) -> tuple[Document, list[str]]:
 def _feedparser(text: str) -> Document:
     _silence_dates()
     return feedparser.parse(
-        io.BytesIO(text.encode("utf-8", "replace")),  # bytes it would take for a file's name first
+        text.encode("utf-8", "replace"),
         response_headers={"content-type": "application/xml; charset=utf-8"},
         sanitize_html=False,
         resolve_relative_uris=False,
