@@ -24,9 +24,10 @@ from digest.models import DeliveryState, Lane, Mail, MessageKind, NewMessage
 from tests.support.ledger import make_headers
 
 
-def run_worker(url: str, port: int, lanes: int) -> Run:
+def run_worker(url: str, port: int, lanes: int, *, dkim: bool = False) -> Run:
     """Let one process of ours send everything that is due."""
-    return _run_module("benchmarks.worker", url, str(port), str(lanes))
+    signed = ("benchmark", "dkim") if dkim else ()
+    return _run_module("benchmarks.worker", url, str(port), str(lanes), *signed)
 
 
 def _run_module(*words: str) -> Run:
@@ -41,7 +42,7 @@ def one_round(given: argparse.Namespace, port: int) -> dict[str, Run]:
     runs = {"L29": tools.source(port, mails=given.mails, lanes=given.lanes, octets=ledger.OCTETS)}
     with ledger.database_url(given.database) as url:
         asyncio.run(ledger.prepare(url, given.mails))
-        runs["ours"] = run_worker(url, port, given.lanes)
+        runs["ours"] = run_worker(url, port, given.lanes, dkim=given.dkim)
         if not given.keep:
             asyncio.run(_check(url, given.mails))
     if given.peer:
@@ -101,6 +102,19 @@ def measure_waiting(given: argparse.Namespace, port: int) -> list[float]:
             process.wait(timeout=30)
 
 
+def measure_memory(given: argparse.Namespace, port: int, sizes: list[int]) -> dict[str, float]:
+    """Send editions of these sizes, one process each; return the peak memory of each in MB."""
+    peaks = {}
+    for size in sizes:
+        with ledger.database_url(given.database) as url:
+            asyncio.run(ledger.prepare(url, size))
+            run = run_worker(url, port, given.lanes, dkim=given.dkim)
+            asyncio.run(_check(url, size))
+        print(f"{size} deliveries: {run.peak_mb:.1f} MB, {run.rate:.0f}/s", flush=True)
+        peaks[f"peak_mb_{size}"] = round(run.peak_mb, 1)
+    return peaks
+
+
 def summary(rounds: list[dict[str, Run]]) -> dict[str, float]:
     """Return the medians of the rounds' ratios."""
 
@@ -127,6 +141,8 @@ def main() -> None:
     parser.add_argument("--peer", type=int, default=400, help="mails for the peer, 0: leave it out")
     parser.add_argument("--rtt", type=float, default=0, help="milliseconds of round trip to add")
     parser.add_argument("--waiting", type=int, default=0, help="instead: so many mails that somebody waits for")
+    parser.add_argument("--dkim", action="store_true", help="sign with RSA-2048")
+    parser.add_argument("--memory", type=int, nargs="+", help="instead: peak memory at so many deliveries each")
     parser.add_argument("--keep", action="store_true", help="spare the check that all were accepted")
     given = parser.parse_args()
     if tools.missing():
@@ -136,12 +152,25 @@ def main() -> None:
             seconds = measure_waiting(given, port)
             print(json.dumps({"waiting_max_s": round(max(seconds), 3), "waiting_median_s": round(median(seconds), 3)}))
             return
+        if given.memory:
+            print(json.dumps(measure_memory(given, port, given.memory)))
+            return
         rounds = []
         for number in range(given.rounds):
             rounds.append(one_round(given, port))
             told = (f"{name} {run.rate:.0f}/s {run.cpu_us:.0f} µs CPU" for name, run in rounds[-1].items())
             print(f"round {number + 1}: {', '.join(told)}", flush=True)
-    print(json.dumps({"database": given.database, "mails": given.mails, "rtt_ms": given.rtt, **summary(rounds)}))
+    print(
+        json.dumps(
+            {
+                "database": given.database,
+                "mails": given.mails,
+                "rtt_ms": given.rtt,
+                "dkim": given.dkim,
+                **summary(rounds),
+            }
+        )
+    )
 
 
 if __name__ == "__main__":

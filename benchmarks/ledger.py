@@ -9,7 +9,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import UTC, timedelta
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -144,7 +144,7 @@ async def make_deliveries(database: Database, edition_id: int) -> int:
     now = clock.utc_now()
     async with database.begin() as connection:
         made = await messages.make_deliveries(
-            connection, edition_id, now=now, due_at=now, deadline_at=now + timedelta(hours=12)
+            connection, edition_id, now=now, due_at=now, deadline_at=now + timedelta(hours=12), zone=UTC
         )
         await connection.execute(sa.update(editions).where(editions.c.id == edition_id).values(eligible=made))
     return made

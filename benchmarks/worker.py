@@ -1,5 +1,4 @@
-"""One sending process: `python -m benchmarks.worker URL PORT LANES [OWNER]` sends what is due.
-
+"""One sending process: `python -m benchmarks.worker URL PORT LANES [OWNER [dkim]]` sends what is due, signed by `dkim`.
 
 The last line it prints is JSON: mails, seconds, CPU seconds and peak memory in MB of the whole process.
 """
@@ -10,6 +9,9 @@ import resource
 import sys
 import time
 
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
 from digest import clock, events
 from digest.config import Tls
 from digest.database import Database
@@ -18,10 +20,17 @@ from digest.deliver.transports.smtp import Relay, SmtpTransport
 from tests.support.settings import make_settings
 
 
-async def _send(url: str, port: int, lanes: int, owner: str) -> int:
+def _key() -> str:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    return key.private_bytes(*form).decode()
+
+
+async def _send(url: str, port: int, lanes: int, owner: str, key: str = "") -> int:
     database = Database.open(url)
     relay = Relay("127.0.0.1", port, Tls.NONE, messages=1_000_000)
-    settings = make_settings(smtp_connections=lanes)
+    signing = {"dkim_selector": "mail2026", "dkim_private_key": key} if key else {}
+    settings = make_settings(smtp_connections=lanes, **signing)
     sender = Sender(database, settings, SmtpTransport(relay), clock=clock.utc_now, owner=owner)
     try:
         return await sender.send_due()
@@ -31,9 +40,10 @@ async def _send(url: str, port: int, lanes: int, owner: str) -> int:
 
 def main(words: list[str]) -> None:
     events.configure(json_lines=True, level="error")
-    url, port, lanes, *owner = words
+    url, port, lanes, *more = words
+    owner, key = more[0] if more else "benchmark", _key() if more[1:] == ["dkim"] else ""
     began_cpu, began = time.process_time(), time.perf_counter()
-    mails = asyncio.run(_send(url, int(port), int(lanes), owner[0] if owner else "benchmark"))
+    mails = asyncio.run(_send(url, int(port), int(lanes), owner, key))
     seconds, cpu = time.perf_counter() - began, time.process_time() - began_cpu
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(json.dumps({"mails": mails, "seconds": seconds, "cpu_seconds": cpu, "peak_mb": peak}))

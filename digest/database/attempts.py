@@ -15,8 +15,9 @@ Times and owners are passed in; an owner is one run of one worker: a name that i
 are for `Database.write`, many times a second.
 """
 
-from collections.abc import Callable, Collection
-from datetime import datetime
+from collections.abc import Callable, Collection, Sequence
+from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -24,7 +25,7 @@ import sqlalchemy as sa
 from digest.addresses import Address
 from digest.database import paces
 from digest.database.connection import Connection, PlainConnection
-from digest.database.many import ids_for, is_among
+from digest.database.many import ids_for, is_among, run
 from digest.database.tables import (
     Instant,
     attempts,
@@ -53,9 +54,14 @@ PREFERS_DOUBLE: dict[MessageKind, bool] = {
     # twice), True sends it again under the same Message-ID (better two alerts than none).
     MessageKind.DIGEST: False,
     MessageKind.ALERT: True,
+    MessageKind.LINK: True,
+    MessageKind.CONFIRM: True,
+    MessageKind.NOTICE: True,
 }
 
-_GOES_OUT = (EditionState.RELEASED, EditionState.SENDING)
+_GOES_OUT: list[sa.ColumnElement[str]] = [
+    sa.literal_column(f"'{state}'") for state in (EditionState.RELEASED, EditionState.SENDING)
+]
 _FREE = {"lease_owner": None, "lease_until": None}
 
 _d = deliveries.c
@@ -81,25 +87,27 @@ def claim_due(
     """
     allowed = paces.allowance(connection, relay=relay, lane=lane, now=now, lock=True)
     values = {"owner_": owner, "lane_": lane, "now_": now, "lease_until_": lease_until}
+    of_edition, single = _CLAIM[connection.dialect.name]
     claimed: list[Delivery] = []
     for edition_id, state in _sources(connection, lane):
         if len(claimed) >= limit:
             break
-        found: list[Any] = []
+        statement = single if edition_id is None else of_edition
+        found: list[tuple[Any, ...]] = []
         for provider in _in_turn(_providers_due(connection, edition_id, lane, now), turn):
             wanted = limit - len(claimed) - len(found)
             room = wanted if allowed is None else allowed.room(provider, wanted)
             if room <= 0:
                 continue
             about = {**values, "edition_id_": edition_id, "provider_": provider, "limit_": room}
-            rows = connection.execute(_CLAIM_SINGLE if edition_id is None else _CLAIM_OF_EDITION, about).all()
+            rows: Sequence[Any] = run(connection, statement, about).all()
             if allowed is not None and rows:
                 allowed.take(provider, [row.id for row in rows])
-            found += rows
+            found += [(row[0], row[1], provider, *row[2:]) for row in rows]
         if found and state is EditionState.RELEASED:
             _begin_edition(connection, edition_id)
-        # RETURNING has no order of its own.
-        claimed += map(_delivery, sorted(found, key=lambda row: (row.due_at, row.id)))
+        found.sort()  # RETURNING has no order of its own
+        claimed += [_delivery(row, edition_id, lane) for row in found]
     if allowed is not None:
         allowed.store()
     return claimed
@@ -124,7 +132,7 @@ def mark_attempting(
     went to another worker since the claim.
     """
     about = {"owner_": owner, **ids_for(connection, ids)}
-    result = connection.execute(_MARK[connection.dialect.name], {**about, "now_": now, "lease_until_": lease_until})
+    result = run(connection, _MARK[connection.dialect.name], {**about, "now_": now, "lease_until_": lease_until})
     if result.rowcount == len(ids):
         return set(ids)
     marked = set((connection.execute(_MARKED[connection.dialect.name], about)).scalars())
@@ -210,7 +218,8 @@ def _sources(connection: PlainConnection, lane: Lane) -> list[tuple[int | None, 
 def _providers_due(connection: PlainConnection, edition_id: int | None, lane: Lane, now: datetime) -> list[str]:
     """Return the providers of which something is due, in the order of their names."""
     statement = _DUE_SINGLE if edition_id is None else _DUE_OF_EDITION
-    return list(connection.execute(statement, {"edition_id_": edition_id, "lane_": lane, "now_": now}).scalars())
+    about = {"edition_id_": edition_id, "lane_": lane, "now_": now}
+    return list(run(connection, statement, about).scalars())
 
 
 def _in_turn(providers: list[str], turn: int) -> list[str]:
@@ -286,7 +295,21 @@ def _due(which: sa.ColumnElement[bool]) -> sa.Select[Any]:
     )
 
 
-def _claim(which: sa.ColumnElement[bool]) -> sa.Update:
+_TOLD = (
+    _d.due_at,
+    _d.id,
+    _d.message_id,
+    _d.subscriber_id,
+    _d.recipient,
+    _d.attempts,
+    _d.created_at,
+    _d.deadline_at,
+)
+_TIMES = frozenset({_d.due_at, _d.created_at, _d.deadline_at})
+
+
+def _claim(which: sa.ColumnElement[bool], *, sqlite: bool) -> sa.UpdateBase:
+    """SQLite tells times as it stores them: an edition's are the same for all of its rows, and read once (`_time`)."""
     due = (
         sa.select(_d.id)
         .where(which, _d.provider == _provider, *_is_due)
@@ -299,24 +322,15 @@ def _claim(which: sa.ColumnElement[bool]) -> sa.Update:
         sa.update(deliveries)
         .where(_d.id.in_(sa.select(due.c.id)))
         .values(state=DeliveryState.QUEUED, lease_owner=_owner, lease_until=_lease_until)
-        .returning(
-            _d.id,
-            _d.message_id,
-            _d.edition_id,
-            _d.subscriber_id,
-            _d.recipient,
-            _d.lane,
-            _d.provider,
-            _d.attempts,
-            _d.created_at,
-            _d.due_at,
-            _d.deadline_at,
-        )
+        .returning(*(sa.type_coerce(column, sa.Text) if sqlite and column in _TIMES else column for column in _TOLD))
     )
 
 
 _DUE_SINGLE, _DUE_OF_EDITION = _due(_single), _due(_of_edition)
-_CLAIM_SINGLE, _CLAIM_OF_EDITION = _claim(_single), _claim(_of_edition)
+_CLAIM: dict[str, tuple[sa.UpdateBase, sa.UpdateBase]] = {
+    name: (_claim(_of_edition, sqlite=name == "sqlite"), _claim(_single, sqlite=name == "sqlite"))
+    for name in ("sqlite", "postgresql")
+}
 
 _may_go_out = sa.or_(
     # Only an edition that was released and is not held or cancelled meanwhile goes out; other mails always do.
@@ -370,17 +384,24 @@ _RENEW = _per_database(
 )
 
 
-def _delivery(row: Any) -> Delivery:  # Any: a row of `_claim`
-    local, _, domain = row.recipient.rpartition("@")
+def _delivery(row: tuple[Any, ...], edition_id: int | None, lane: Lane) -> Delivery:  # Any: a row of `_claim`
+    _, id_, provider, message_id, subscriber_id, recipient, tries, created_at, deadline_at = row
+    local, _, domain = recipient.rpartition("@")
     return Delivery(
-        id=row.id,
-        message_id=row.message_id,
-        edition_id=row.edition_id,
-        subscriber_id=row.subscriber_id,
-        recipient=Address(local, domain),
-        lane=row.lane,
-        attempt=row.attempts,
-        created_at=row.created_at,
-        deadline_at=row.deadline_at,
-        provider=row.provider,
+        id_,
+        message_id,
+        edition_id,
+        subscriber_id,
+        Address(local, domain),
+        lane,
+        tries,
+        _time(created_at),
+        None if deadline_at is None else _time(deadline_at),
+        provider,
     )
+
+
+@lru_cache(maxsize=64)
+def _time(stored: str | datetime) -> datetime:
+    """Read a time as `_claim` tells it."""
+    return datetime.fromisoformat(stored).replace(tzinfo=UTC) if isinstance(stored, str) else stored

@@ -2,12 +2,13 @@
 
 `column IN (…)` with a parameter per id is another statement for each number of ids, and running a statement once per
 row costs a call of the driver each. SQLite reads the value as JSON (`json_each`), PostgreSQL as arrays. The
-statements are put together once, when their module is imported, and bound to `Binds` that `bound` fills.
+statements are put together once, when their module is imported; `run` also puts them into SQLite's words only once.
 """
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache, partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -56,8 +57,49 @@ def rows_for(connection: PlainConnection | Connection, rows: Sequence[tuple[Any,
     return {f"{ROWS}{number}": list(values) for number, values in enumerate(zip(*rows, strict=True))}
 
 
+def run(
+    connection: PlainConnection, statement: sa.Select[Any] | sa.UpdateBase, values: Mapping[str, Any]
+) -> sa.CursorResult[Any]:
+    """Execute a statement of this module's kind, many times a second, with a value for each of its parameters.
+
+    SQLite's rows come as it keeps them, times as text. SQLAlchemy takes longer over such a statement (0.3 ms) than
+    SQLite does over thirty rows; what it works out anew each time is worked out once here. No list may stand in it
+    (`IN` with values): that is spelled out at each execution.
+    """
+    if connection.dialect.name != "sqlite":
+        return connection.execute(statement, values)
+    words, parameters = _in_words(statement, connection.dialect)
+    given = {**values, "": None}  # the nameless are fixed
+    return connection.exec_driver_sql(
+        words, tuple([given[name] if make is None else make(given[name]) for name, make in parameters])
+    )
+
+
+@lru_cache(maxsize=64)
+def _in_words(
+    statement: sa.Select[Any] | sa.UpdateBase, dialect: sa.Dialect
+) -> tuple[str, tuple[tuple[str, Callable[[Any], Any] | None], ...]]:
+    """Return a statement's text, and for each parameter in it its name and what makes the driver's value of it."""
+    compiled = statement.compile(dialect=dialect)
+    parameters: list[tuple[str, Callable[[Any], Any] | None]] = []
+    for name in compiled.positiontup or ():
+        parameter = compiled.binds[name]
+        make = parameter.type.dialect_impl(dialect).bind_processor(dialect)
+        if not parameter.required:
+            fixed = parameter.effective_value if make is None else make(parameter.effective_value)
+            parameters.append(("", partial(_always, fixed)))
+        else:
+            parameters.append((parameter.key, make))
+    return str(compiled), tuple(parameters)
+
+
+def _always(fixed: object, _: object) -> object:
+    return fixed
+
+
 def _as_stored(value: object) -> str:
     """Write a time as SQLite keeps it."""
     if isinstance(value, datetime):
-        return value.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
+        utc = value if value.tzinfo is UTC else value.astimezone(UTC)
+        return utc.isoformat(" ", "microseconds")[:-6]  # without "+00:00"
     raise TypeError(f"{type(value).__name__} cannot be given to a statement")

@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from digest.database.connection import PlainConnection
-from digest.database.many import given_rows, rows_for
+from digest.database.many import given_rows, rows_for, run
 from digest.database.tables import attempts, deliveries
 from digest.models import DeliveryState, DropReason, Outcome
 
@@ -69,7 +69,7 @@ def _record_accepted(connection: PlainConnection, accepted: Sequence[Result], ow
         said = (reply.code, reply.status, reply.text) if reply else (None, None, result.outcome.detail or None)
         rows.append((result.delivery_id, result.ended_at, *said))
     statement = _SET_ACCEPTED[connection.dialect.name]
-    connection.execute(statement, {"owner_": owner, **rows_for(connection, rows)})
+    run(connection, statement, {"owner_": owner, **rows_for(connection, rows)})
 
 
 _ACCEPTED_COLUMNS = (_d.id, _d.settled_at, _d.reply_code, _d.reply_status, _d.reply_text)

@@ -31,7 +31,7 @@ class Envelopes:
         delivery, signer = due.delivery, self._signer
         # What is signed must not be recoded on its way, so it goes as base64.
         prepared = due.message.prepared(eight_bit=eight_bit and signer is None)
-        values = self._values.of(delivery, now)
+        values = self._values.of(delivery, now, prepared.names)
         content = prepared.content(values)
         if signer is not None:
             content = signer.sign(content, at=now)

@@ -61,6 +61,8 @@ class Journal:
 
     def want_marks(self, *, hurry: bool = False) -> None:
         """Say that deliveries may be claimed, or lanes free, that were not before."""
+        if self._hurried.is_set() and self._wanted.is_set():
+            return  # said already: every free lane says it
         self._want()
         if hurry:
             self._hurried.set()
@@ -68,7 +70,8 @@ class Journal:
     def note(self, result: Result) -> None:
         """Store what came of an attempt, soon."""
         self._results.append(result)
-        self._want()
+        if not self._wanted.is_set():
+            self._want()
 
     def keep(self, delivery_id: int, content: bytes) -> None:
         """Store the bytes of a mail that is handed over, soon; a later try takes their place."""
@@ -182,7 +185,8 @@ class Journal:
         """Return how many may be marked now."""
         taken, self._stock.taken = self._stock.taken, 0
         ahead = max(self._lanes, min(2 * taken, _AHEAD * self._lanes))
-        room = (_ON_THE_WIRE + _AHEAD) * self._lanes - len(self._marked)
+        # What is noted becomes definite by the same commit that marks these.
+        room = (_ON_THE_WIRE + _AHEAD) * self._lanes - len(self._marked) + len(self._results)
         return max(0, min(ahead - self._stock.ready, room))
 
 

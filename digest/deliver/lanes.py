@@ -79,16 +79,9 @@ class Lanes:
     def feed(self) -> None:
         """Hand over what is ready, and open the lanes that are wanted."""
         self._give_back_stopped()
-        for place in self._places:
-            if self._is_closing or self._relays.are_paused:
-                break
-            if place.lane is None:
-                self._open_if_wanted(place)
-            else:
-                self._fill(place)
-                is_over = not place.lane.is_usable or self._relays.should_move(place)
-                if place.task is None and (place.under_way or is_over):
-                    self._start(place)
+        if not (self._is_closing or self._relays.are_paused):
+            for place in self._places:
+                self._feed(place)
         if self._stock.is_low:
             self.changed.set()
 
@@ -123,6 +116,14 @@ class Lanes:
             counted = {state.value: number for (other, state), number in self._came.items() if other == edition_id}
             event("delivery.batch", edition_id=edition_id, **counted)
         self._came.clear()
+
+    def _feed(self, place: Place) -> None:
+        if place.lane is None:
+            self._open_if_wanted(place)
+            return
+        self._fill(place)
+        if place.task is None and (place.under_way or not place.lane.is_usable or self._relays.should_move(place)):
+            self._start(place)
 
     def _open_if_wanted(self, place: Place) -> None:
         if place.task is not None or monotonic_seconds() < place.not_before:
@@ -188,7 +189,8 @@ class Lanes:
         if self._relays.should_move(place):
             self._relays.move(place, is_needed=any(map(self._stock.waiting, place.serves)))
             return
-        self._give_back_stopped()
+        if self._stops.are_any:
+            self._give_back_stopped()
         while lane.room and (not place.under_way or relay.watch.is_trusted):
             due = self._stock.take_ready(place.serves)
             if due is None:

@@ -36,7 +36,7 @@ class RelayWatch:
     @property
     def is_paused(self) -> bool:
         """Whether nothing should be sent now."""
-        return monotonic_seconds() < self._paused_until
+        return self._paused_until > 0.0 and monotonic_seconds() < self._paused_until
 
     @property
     def is_trusted(self) -> bool:

@@ -41,6 +41,8 @@ class Relays:
     @property
     def are_paused(self) -> bool:
         """Whether nothing should be sent now, by none of them."""
+        if not self._are_several:
+            return self._relays[0].watch.is_paused
         return all(relay.watch.is_paused for relay in self._relays)
 
     def resume(self) -> None:

@@ -15,7 +15,7 @@ remembered per lengths. A mail that fails raises `UnsendableMailError` and is no
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from email.utils import format_datetime
 
@@ -24,7 +24,17 @@ from digest.config import Settings
 from digest.deliver.runs import Base64, Plain
 from digest.errors import UnsendableMailError
 from digest.models import Delivery, Mail
-from digest.splice import DATE, MESSAGE_ID, RECIPIENT, SLOT_NAMES, UNSUBSCRIBE_URL, Spliced
+from digest.splice import (
+    CONFIRM_URL,
+    DATE,
+    FRESH_URL,
+    MESSAGE_ID,
+    PREFERENCES_URL,
+    RECIPIENT,
+    SLOT_NAMES,
+    UNSUBSCRIBE_URL,
+    Spliced,
+)
 from digest.tokens import TokenPurpose
 
 _BAD_LINE_END = re.compile(rb"\r(?!\n)|(?<!\r)\n")
@@ -48,10 +58,12 @@ class Values:
         self._base_url = settings.base_url
         self._date = (0, b"")  # of this second
 
-    def of(self, delivery: Delivery, now: datetime) -> dict[str, bytes]:
+    def of(self, delivery: Delivery, now: datetime, wanted: Collection[str] = SLOT_NAMES) -> dict[str, bytes]:
         """Return the values of `delivery`. The Message-ID is the same at every try, so a double can be recognised.
 
         A delivery without a subscriber (an alert, a test) has no unsubscribe address; a mail that wants one is refused.
+        What confirms (`subscribe.signup`) and a fresh link (`subscribe.fresh`) are known by the delivery of their mail,
+        so that the link is stored nowhere. `wanted`: what the mail has slots for; the dearer others may be missing.
         """
         token = self._keyring.make_lasting(TokenPurpose.MESSAGE_ID, delivery.id)
         values = {
@@ -62,6 +74,14 @@ class Values:
         if delivery.subscriber_id is not None:
             leave = self._keyring.make(TokenPurpose.LEAVE, delivery.subscriber_id)
             values[UNSUBSCRIBE_URL] = links.unsubscribe_url(self._base_url, leave).encode("ascii")
+            if PREFERENCES_URL in wanted:
+                choose = self._keyring.make(TokenPurpose.CHOOSE, delivery.subscriber_id)
+                values[PREFERENCES_URL] = links.preferences_url(self._base_url, choose).encode("ascii")
+        elif delivery.edition_id is None:
+            confirm = self._keyring.make(TokenPurpose.CONFIRM, delivery.id)
+            values[CONFIRM_URL] = links.confirm_url(self._base_url, confirm).encode("ascii")
+            fresh = self._keyring.make(TokenPurpose.FRESH, delivery.id)
+            values[FRESH_URL] = links.fresh_url(self._base_url, fresh).encode("ascii")
         return values
 
     def _date_of(self, now: datetime) -> bytes:
@@ -82,7 +102,7 @@ class Prepared:
     def __init__(self, headers: bytes, parts: Sequence[Plain | Base64]) -> None:
         self._headers = Spliced.parse(headers)
         self._parts = tuple(parts)
-        self._names = tuple(dict.fromkeys(name for part in parts for name in part.names))
+        self.names = tuple(dict.fromkeys(name for part in parts for name in part.names))  # the values it wants
         self._checked: set[tuple[int, ...]] = set()
 
     def content(self, values: Mapping[str, bytes]) -> bytes:
@@ -106,7 +126,7 @@ class Prepared:
     def _lengths(self, values: Mapping[str, bytes]) -> tuple[int, ...]:
         """Return the lengths of the values that are wanted, each of them checked."""
         lengths = []
-        for name in self._names:
+        for name in self.names:
             value = values.get(name)
             if value is None:
                 raise UnsendableMailError(f"The mail wants a value for '{name}' that this one has not.")

@@ -80,7 +80,7 @@ def test_every_delivery_decodes_to_what_joining_gives(
         assert "998" in str(error)  # noqa: PT017 - whether it is raised depends on what was drawn
         return
     for link in links:
-        values = {**_IN_HEADERS, UNSUBSCRIBE_URL: link.encode()}
+        values = {**dict.fromkeys(SLOT_NAMES, b"https://gaon.example/x"), **_IN_HEADERS, UNSUBSCRIBE_URL: link.encode()}
 
         content = prepared.content(values)
 

@@ -68,6 +68,26 @@ def read_mail(folder: Path, name: str) -> tuple[OutboxMail, bytes]:
         raise NotFoundError("mail", name) from error
 
 
+def remove_mails(folder: Path, *, before: datetime | None = None, naming: str = "") -> int:
+    """Remove the mails received before that time, or those whose files hold the text `naming`; return how many."""
+    removed = 0
+    for name in _names(folder):
+        files = [folder / f"{name}{suffix}" for suffix in (".eml", ".json")]
+        is_old = before is not None and name < before.strftime("%Y%m%dT%H%M%S")
+        if is_old or (naming and any(naming.lower().encode() in _bytes(file).lower() for file in files)):
+            for file in files:
+                file.unlink(missing_ok=True)
+            removed += 1
+    return removed
+
+
+def _bytes(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except FileNotFoundError:
+        return b""
+
+
 class OutboxServer:
     """The server. Use it as `async with OutboxServer(folder, clock) as server`, and connect to `server.port`."""
 

@@ -93,7 +93,7 @@ class SmtpLane(asyncio.Protocol):
     @property
     def room(self) -> int:
         """How many more envelopes may be handed over now."""
-        if not self.is_usable:
+        if (self._head is not None and self._next is not None) or not self.is_usable:
             return 0
         free = _AT_ONCE - (self._head is not None) - (self._next is not None)
         return min(free, self._relay.messages - self._handed_over)
