@@ -5,8 +5,11 @@ is one field here with its range and default, and one entry with its words in `c
 the two differ. What was written where is merged by `given`; here the values get their meaning. A wrong or unknown
 setting stops the start with one line each: which, why, and what to write instead. Nothing else in the package reads the
 environment (ruff's banned-api rule).
+
+Longer than other modules because it is the list of all settings, in the order of `config.example.env`.
 """
 
+import hashlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -83,6 +86,7 @@ class Settings(BaseModel):
     templates_dir: Path | None = None
     secret_key: SecretStr = Field(examples=["(the output of: digest secret)"])
     retired_secret_keys: SecretStr = SecretStr("")
+    suppression_key: SecretStr = SecretStr("")
 
     # Collecting
     fetch_interval_seconds: int = Field(600, ge=5, le=86_400)
@@ -137,6 +141,12 @@ class Settings(BaseModel):
             self.secret_key.get_secret_value(),
             [key for key in self.retired_secret_keys.get_secret_value().replace(",", " ").split() if key],
         )
+
+    @property
+    def hash_key(self) -> bytes:
+        """The key of the hashes people are known by after erasing: `SUPPRESSION_KEY`, else of the oldest secret."""
+        given = self.suppression_key.get_secret_value() or self.keyring.secrets[-1]
+        return hashlib.sha256(b"digest-suppression\0" + given.encode()).digest()
 
     def slot(self, name: str) -> Slot | None:
         """Return the slot `name` of `EDITIONS`, or None."""
@@ -211,6 +221,13 @@ class Settings(BaseModel):
     @classmethod
     def _list(cls, value: object) -> object:
         return tuple(value.replace(",", " ").split()) if isinstance(value, str) else value
+
+    @field_validator("suppression_key")
+    @classmethod
+    def _long_suppression_key(cls, value: SecretStr) -> SecretStr:
+        if 0 < len(value.get_secret_value()) < 32:
+            raise ValueError("it is shorter than 32 characters, so addresses could be guessed from their hashes")
+        return value
 
     @field_validator("secret_key")
     @classmethod

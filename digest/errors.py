@@ -122,6 +122,13 @@ class WrongStateError(AskHumanError):
     """An act does not fit the state a thing is in (releasing a cancelled edition)."""
 
 
+class SuppressedError(GiveUpError):
+    """An address must not be written to: its mailbox bounced, its reader complained, left for good, or was erased."""
+
+    def __init__(self) -> None:
+        super().__init__("This address must not be written to: it is suppressed. Why says: digest consent show ADDRESS")
+
+
 class BadAddressError(GiveUpError):
     """A mail address is not one we can write to; `why` says it in a short sentence."""
 

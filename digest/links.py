@@ -14,6 +14,26 @@ def unsubscribe_url(base_url: str, token: str) -> str:
     return f"{base_url}/u/{token}"
 
 
+def subscribe_url(base_url: str) -> str:
+    """구독 신청: the sign-up page."""
+    return f"{base_url}/subscribe"
+
+
+def confirm_url(base_url: str, token: str) -> str:
+    """The link of a confirmation mail: GET shows a page with a button, POST confirms."""
+    return f"{base_url}/confirm/{token}"
+
+
+def preferences_url(base_url: str, token: str) -> str:
+    """The link of every edition that opens its reader's choices, and nothing that a forwarded mail must not allow."""
+    return f"{base_url}/preferences/{token}"
+
+
+def fresh_url(base_url: str, token: str) -> str:
+    """A link that was mailed on request: to a reader's own data, or to confirm a new address."""
+    return f"{base_url}/link/{token}"
+
+
 def outbox_url(base_url: str) -> str:
     """The mails that the built-in receiving server took, for looking at."""
     return f"{base_url}/outbox/"

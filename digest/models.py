@@ -390,10 +390,13 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class PlacedArticle:
-    """A placement together with the revision it placed."""
+    """A placement together with the revision it placed. `noticed`: the words a reader asked to be told about (알림어)
+    that it holds; such articles come first.
+    """
 
     placement: Placement
     article: Article
+    noticed: tuple[str, ...] = ()
 
 
 # ── readers ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -430,6 +433,125 @@ class Subscriber:
     created_at: datetime
     slots: tuple[str, ...] = ()
     left_at: datetime | None = None
+    address_hash: str | None = None
+    advert_consent_at: datetime | None = None
+    advert_checked_at: datetime | None = None
+    erase_asked_at: datetime | None = None
+
+
+class ConsentAct(StrEnum):
+    """What somebody did, as the ledger of consents tells it. `given` is the confirmation after `asked`."""
+
+    ASKED = "asked"
+    GIVEN = "given"
+    ADVERT_GIVEN = "advert_given"
+    ADVERT_WITHDRAWN = "advert_withdrawn"
+    WITHDRAWN = "withdrawn"
+    IMPORTED = "imported"
+    CONFIRMED_AGAIN = "confirmed_again"
+    CHANGED_ADDRESS = "changed_address"
+    ERASED = "erased"
+
+
+class ConsentWay(StrEnum):
+    """How it was done. `site_form` is a form on the newspaper's own site, `desk` and `command` are the operator."""
+
+    PAGE = "page"
+    SITE_FORM = "site_form"
+    API = "api"
+    MAIL = "mail"
+    IMPORT = "import"
+    DESK = "desk"
+    COMMAND = "command"
+    ONE_CLICK = "one_click"
+
+
+@dataclass(frozen=True, slots=True)
+class NewConsent:
+    """One act to be written into the ledger of consents.
+
+    `text_version` and `text_hash` name the text that was shown (empty: none was). `source` is the page, the site or
+    the declared source of an import. `network` is a prefix (`subscribe.hashes.network_of`), never a whole address.
+    `details` hold slots, sections and the like, nothing that names a person.
+    """
+
+    address: Address | None
+    address_hash: str
+    act: ConsentAct
+    how: ConsentWay
+    at: datetime
+    subscriber_id: int | None = None
+    text_version: str = ""
+    text_hash: str = ""
+    source: str = ""
+    network: str | None = None
+    details: dict[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """One row of the ledger of consents. `address` None: erased, only the keyed hash is left."""
+
+    id: int
+    subscriber_id: int | None
+    address: str | None
+    address_hash: str
+    act: ConsentAct
+    how: ConsentWay
+    at: datetime
+    text_version: str
+    text_hash: str
+    source: str
+    network: str | None
+    details: dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class NewSignup:
+    """What somebody asks for on the sign-up page, before they have confirmed it.
+
+    `sections` empty: all. `texts` are version and hash of each text of consent that was shown, by its kind.
+    """
+
+    address: Address
+    address_hash: str
+    slots: tuple[str, ...]
+    sections: tuple[str, ...]
+    language: str
+    advert: bool
+    how: ConsentWay
+    network: str | None
+    texts: dict[str, tuple[str, str]]
+    created_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Signup:
+    """A stored request. `confirmed_at` None: its confirmation is still awaited."""
+
+    id: int
+    asked: NewSignup
+    confirmed_at: datetime | None = None
+
+
+class SuppressionReason(StrEnum):
+    """Why an address must not be written to. `person` is the operator's decision, `erased` a reader's own 삭제."""
+
+    LEFT_FOR_GOOD = "left_for_good"
+    BOUNCED = "bounced"
+    COMPLAINED = "complained"
+    PERSON = "person"
+    ERASED = "erased"
+
+
+@dataclass(frozen=True, slots=True)
+class Suppression:
+    """An address that must not be written to, known by its keyed hash alone."""
+
+    address_hash: str
+    reason: SuppressionReason
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -438,7 +560,8 @@ class Variant:
 
     `sections` empty means all of the edition's. `had` are the ids of other slots' editions these readers were sent
     and whose articles this edition leaves out (`except=`), `told` those of the corrections that concern what these
-    readers were sent earlier; both ascending.
+    readers were sent earlier; both ascending. `headlines`: titles without texts. `words` are those the readers asked to
+    be told about (알림어), sorted.
     """
 
     language: str
@@ -446,18 +569,25 @@ class Variant:
     sections: tuple[str, ...] = ()
     had: tuple[int, ...] = ()
     told: tuple[int, ...] = ()
+    headlines: bool = False
+    words: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
-        """The text by which the ledger joins readers and messages, unique within an edition."""
+        """The text by which the ledger joins readers and messages, unique within an edition.
+
+        Headlines and words stand in it only where they were chosen.
+        """
         had = ",".join([*map(str, self.had), *(f"c{correction_id}" for correction_id in self.told)])
-        return f"{self.language}|{self.format}|{','.join(self.sections)}|{had}"
+        key = f"{self.language}|{self.format}|{','.join(self.sections)}|{had}"
+        if self.headlines or self.words:
+            key += f"|{'headlines' if self.headlines else ''}|{','.join(self.words)}"
+        return key
 
     @classmethod
     def of_key(cls, key: str) -> "Variant":
         """Return the variant that has this key."""
-        language, kind, rest = key.split("|", 2)
-        sections, _, past = rest.rpartition("|")
+        language, kind, sections, past, headlines, words = (*key.split("|"), "", "")[:6]
         ids = past.split(",") if past else []
         return cls(
             language,
@@ -465,7 +595,61 @@ class Variant:
             tuple(sections.split(",")) if sections else (),
             had=tuple(int(one) for one in ids if not one.startswith("c")),
             told=tuple(int(one[1:]) for one in ids if one.startswith("c")),
+            headlines=bool(headlines),
+            words=tuple(words.split(",")) if words else (),
         )
+
+
+ALL_DAYS = 127
+
+
+@dataclass(frozen=True, slots=True)
+class SlotChoice:
+    """How a reader gets a slot.
+
+    `weekdays` is a sum of 1 for Monday to 64 for Sunday, of the planned time's day in the newspaper's zone. `hour`: not
+    before it on that day; None: when the edition comes. `sections` empty: all.
+    """
+
+    slot: str
+    weekdays: int = ALL_DAYS
+    hour: int | None = None
+    sections: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What a reader chose. `words` (알림어) are sorted; nothing is mailed before `paused_until`, if it is set."""
+
+    language: str
+    format: Format
+    slots: tuple[SlotChoice, ...] = ()
+    headlines: bool = False
+    words: tuple[str, ...] = ()
+    paused_until: datetime | None = None
+
+    def of(self, slot: str) -> SlotChoice | None:
+        """Return how they get `slot`, None if not at all."""
+        return next((each for each in self.slots if each.slot == slot), None)
+
+
+class LinkMatter(StrEnum):
+    """What a fresh link opens: a reader's own data (download, erasure, change of address), or a new address."""
+
+    MANAGE = "manage"
+    NEW_ADDRESS = "new_address"
+
+
+@dataclass(frozen=True, slots=True)
+class FreshLink:
+    """A link that was mailed on request. `new_address` is the one to be confirmed, of a change of address."""
+
+    id: int
+    matter: LinkMatter
+    subscriber_id: int
+    expires_at: datetime
+    new_address: Address | None = None
+    used_at: datetime | None = None
 
 
 # ── messages and deliveries ──────────────────────────────────────────────────────────────────────────────────────
@@ -510,6 +694,9 @@ class MessageKind(StrEnum):
 
     DIGEST = "digest"
     ALERT = "alert"
+    LINK = "link"
+    CONFIRM = "confirm"
+    NOTICE = "notice"
 
 
 @dataclass(frozen=True, slots=True)
@@ -564,6 +751,7 @@ class DropReason(StrEnum):
     WITHDRAWN = "withdrawn"
     CANCELLED = "cancelled"
     TOO_LATE = "too_late"
+    PAUSED = "paused"
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,14 @@ def next_planned(crontab: str, zone: ZoneInfo, *, after: datetime) -> datetime |
     return None if found is None else found.astimezone(UTC)
 
 
+def weekdays(crontab: str, zone: ZoneInfo) -> int:
+    """Return the weekdays on which a slot may come: a sum of 1 for Monday to 64 for Sunday."""
+    field = next(each for each in trigger(crontab, zone).fields if each.name == "day_of_week")
+    monday = datetime(2024, 1, 1, tzinfo=zone)
+    days = [monday + timedelta(days=number) for number in range(7)]
+    return sum(1 << day.weekday() for day in days if field.get_next_value(day) == day.weekday())
+
+
 def _last_in(cron: CronTrigger, start: datetime, until: datetime, zone: ZoneInfo) -> datetime | None:
     latest: datetime | None = None
     moment = start.astimezone(zone) + timedelta(microseconds=1)

@@ -12,7 +12,10 @@ RECIPIENT = "recipient"
 MESSAGE_ID = "message_id"
 DATE = "date"
 UNSUBSCRIBE_URL = "unsubscribe_url"
-SLOT_NAMES = frozenset({RECIPIENT, MESSAGE_ID, DATE, UNSUBSCRIBE_URL})
+PREFERENCES_URL = "preferences_url"
+FRESH_URL = "fresh_url"
+CONFIRM_URL = "confirm_url"
+SLOT_NAMES = frozenset({RECIPIENT, MESSAGE_ID, DATE, UNSUBSCRIBE_URL, CONFIRM_URL, PREFERENCES_URL, FRESH_URL})
 
 
 def marker(name: str) -> str:

@@ -31,6 +31,10 @@ class TokenPurpose(StrEnum):
 
     LEAVE = "leave"
     MESSAGE_ID = "message-id"
+    CHOOSE = "choose"
+    FRESH = "fresh"
+    CONFIRM = "confirm"
+    FORM = "form"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +72,17 @@ class Keyring:
 
 
 @lru_cache(maxsize=32)  # the same few keys for every mail
-def _key(secret: str, purpose: TokenPurpose) -> bytes:
-    return hashlib.sha256(b"digest-token\0" + purpose.encode() + b"\0" + secret.encode()).digest()
+def _keyed(secret: str, purpose: TokenPurpose) -> hmac.HMAC:
+    """Return the HMAC with its key taken in, to be copied: for each token `hmac.digest` would let other threads run."""
+    key = hashlib.sha256(b"digest-token\0" + purpose.encode() + b"\0" + secret.encode()).digest()
+    return hmac.new(key, digestmod="sha256")
 
 
 def _encode(key_id: int, secret: str, purpose: TokenPurpose, subject_id: int) -> str:
     body = bytes([key_id]) + subject_id.to_bytes(_ID_BYTES, "big")
-    mac = hmac.digest(_key(secret, purpose), body, "sha256")[:_MAC_BYTES]
-    return _base32(body + mac)
+    mac = _keyed(secret, purpose).copy()
+    mac.update(body)
+    return _base32(body + mac.digest()[:_MAC_BYTES])
 
 
 def _base32(raw: bytes) -> str:

@@ -165,7 +165,7 @@ async def _brief(connection: Connection, settings: Settings, edition_id: int, *,
         placed=tuple(placed),
         earlier=past,
         shown_in=await editions.shown_articles(connection, [each.edition_id for each in earlier]),
-        variants=tuple(await audience.variants_in_use(connection, edition, past, at=now)),
+        variants=tuple(await audience.variants_in_use(connection, edition, past, at=now, zone=settings.zone)),
     )
 
 
@@ -202,8 +202,11 @@ async def _release(
             now=now,
             due_at=max(now, edition.planned_at),
             deadline_at=deadline_at,
+            zone=settings.zone,
         )
-        missed = await audience.variants_without_delivery(connection, edition, brief.earlier, at=now)
+        missed = await audience.variants_without_delivery(
+            connection, edition, brief.earlier, at=now, zone=settings.zone
+        )
         if any(variant not in drafts or drafts[variant] is not None for variant in missed):
             raise _AudienceMovedError(f"Readers of edition {edition.id} changed while it was composed.")
         await editions.note_eligible(connection, edition.id, eligible)

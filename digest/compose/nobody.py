@@ -1,8 +1,8 @@
 """A mail for an address that no reader has: a test's, a preview's, a seed's.
 
-It is the readers' mail but for the link that leaves, which is made for a reader who does not exist. It opens the real
-page and works like the real one, by button and by one click, yet nobody is unsubscribed by whoever or whatever follows
-it. Pure.
+It is the readers' mail but for the links that leave and choose, which are made for a reader who does not exist. They
+open the real pages and work like the real ones, by button and by one click, yet nobody is unsubscribed, and nothing
+changed, by whoever or whatever follows them. Pure.
 """
 
 from dataclasses import replace
@@ -16,12 +16,17 @@ _NOBODY = 0  # rows are counted from 1
 
 
 def with_nobodys_link(mail: Mail, settings: Settings) -> Mail:
-    """Write the leaving link of a reader who does not exist into every part of `mail`; other slots stay open."""
-    url = links.unsubscribe_url(settings.base_url, settings.keyring.make(TokenPurpose.LEAVE, _NOBODY)).encode()
-    slot = splice.marker(splice.UNSUBSCRIBE_URL).encode()
-    return replace(
-        mail,
-        headers=mail.headers.replace(slot, url),
-        text=mail.text.replace(slot, url),
-        html=mail.html.replace(slot, url),
-    )
+    """Write the links of a reader who does not exist into every part of `mail`; other slots stay open."""
+    make, base = settings.keyring.make, settings.base_url
+    for name, url in (
+        (splice.UNSUBSCRIBE_URL, links.unsubscribe_url(base, make(TokenPurpose.LEAVE, _NOBODY))),
+        (splice.PREFERENCES_URL, links.preferences_url(base, make(TokenPurpose.CHOOSE, _NOBODY))),
+    ):
+        slot, given = splice.marker(name).encode(), url.encode()
+        mail = replace(
+            mail,
+            headers=mail.headers.replace(slot, given),
+            text=mail.text.replace(slot, given),
+            html=mail.html.replace(slot, given),
+        )
+    return mail

@@ -10,10 +10,14 @@ first saw the article: a date in the future would hold the top for days.
 One story is shown once: of several articles that tell it (a press release that sections and papers print) the one that
 shows most of it, the others are `repeated` and tell only how many other sources brought it. What the slot has shown in
 an earlier edition does not come back in another paper's words.
+
+What readers chose only leaves out of that, or shows it otherwise: their sections, headlines without texts, and first
+what holds one of their words (알림어), even if the edition as such only counts it.
 """
 
+import unicodedata
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from digest.models import ALL_SECTIONS, Article, PlacedArticle, Placement, Rights, Role, Slot, Variant
@@ -79,7 +83,33 @@ def for_variant(
         for each in placed
         if each.article.id not in had and (not variant.sections or each.placement.section in variant.sections)
     ]
-    return kept if any(each.placement.role in SHOWN for each in kept) else []
+    if not any(each.placement.role in SHOWN for each in kept):
+        return []
+    if variant.words:
+        kept = [_noticing(each, variant.words) for each in kept]
+    return [_as_headline(each) for each in kept] if variant.headlines else kept
+
+
+def noticed_words(article: Article, words: Collection[str]) -> tuple[str, ...]:
+    """Return those of a reader's `words` (small letters, composed) that the article holds, as it is listed or whole."""
+    text = article.text
+    whole = "\n".join((text.title, *text.subheads, text.section, text.excerpt, *text.body))
+    whole = " ".join(unicodedata.normalize("NFC", whole).casefold().split())
+    return tuple(word for word in words if word in whole)
+
+
+def _noticing(placed: PlacedArticle, words: Collection[str]) -> PlacedArticle:
+    """Mark an article that holds one of the words and show it with its text, also if it is only counted otherwise."""
+    found = () if placed.placement.role is Role.REPEATED else noticed_words(placed.article, words)
+    if not found:
+        return placed
+    return replace(placed, placement=replace(placed.placement, role=Role.ARTICLE), noticed=found)
+
+
+def _as_headline(placed: PlacedArticle) -> PlacedArticle:
+    if placed.placement.role not in (Role.LEAD, Role.ARTICLE):
+        return placed
+    return replace(placed, placement=replace(placed.placement, role=Role.HEADLINE))
 
 
 def shown(placed: Sequence[PlacedArticle]) -> list[tuple[int, int]]:

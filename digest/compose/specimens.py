@@ -3,6 +3,7 @@
 They are never mailed to readers: tests and `digest doctor` compose them to find mistakes in templates.
 """
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from digest.models import (
@@ -51,6 +52,8 @@ def edition() -> tuple[Edition, tuple[PlacedArticle, ...]]:
         _placed(4, Role.HEADLINE, "의회"),
         _placed(5, Role.ARTICLE, ""),
         _placed(6, Role.LEFT_OUT, "시정"),
+        replace(_placed(7, Role.ARTICLE, "문화", with_picture=True), noticed=("견본", "기사")),
+        replace(_placed(8, Role.HEADLINE, "문화"), noticed=("견본",)),
     )
 
 

@@ -50,13 +50,15 @@ class HeadlineView:
     link: str
     same_sources: int = 0
     is_contested: bool = False
+    noticed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class ArticleView:
     """An article shown with its text. `anchor` names it within the page; times are written out, empty if unknown.
 
-    `same_sources`: so many other sources bring the same story. `is_contested`: a correction was claimed.
+    `same_sources`: so many other sources bring the same story. `is_contested`: a correction was claimed. `noticed`: the
+    reader's words (알림어) that it holds.
     """
 
     anchor: str
@@ -71,6 +73,7 @@ class ArticleView:
     picture: PictureView | None
     same_sources: int = 0
     is_contested: bool = False
+    noticed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +110,7 @@ class EditionView:
 
     `summary` is its one visible line of titles, cut with an ellipsis; `summary_more` how many articles it does not
     name. `shown` counts the articles with a title in the edition, `left_out` those that are only counted in it.
-    `identity` are the lines of the imprint.
+    `identity` are the lines of the imprint. `noticed` are the articles with a reader's words, before all others.
     """
 
     newspaper: str
@@ -124,6 +127,7 @@ class EditionView:
     left_out: int
     identity: tuple[str, ...]
     corrections: tuple[CorrectionView, ...] = ()
+    noticed: SectionView | None = None
 
     @property
     def first_title(self) -> str:
@@ -133,8 +137,9 @@ class EditionView:
     @property
     def contents(self) -> tuple[ArticleView, ...]:
         """The articles shown with text, in their order: the list at the top leads to them."""
+        first = () if self.noticed is None else self.noticed.articles
         lead = () if self.lead is None else (self.lead,)
-        return lead + tuple(article for section in self.sections for article in section.articles)
+        return first + lead + tuple(article for section in self.sections for article in section.articles)
 
     @property
     def shown(self) -> int:
@@ -142,6 +147,9 @@ class EditionView:
         return sum(1 for _ in self._titles())
 
     def _titles(self) -> Iterator[str]:
+        if self.noticed is not None:
+            yield from (article.title for article in self.noticed.articles)
+            yield from (headline.title for headline in self.noticed.headlines)
         if self.lead is not None:
             yield self.lead.title
         for section in self.sections:
@@ -154,8 +162,9 @@ def view(settings: Settings, edition: Edition, articles: Sequence[PlacedArticle]
     said = words(language)
     placed = sorted(articles, key=lambda one: one.placement.position)
     lead = next((one for one in placed if one.placement.role is Role.LEAD), None)
-    rest = [one for one in placed if one.placement.role in (Role.ARTICLE, Role.HEADLINE)]
-    titles = [clean(one.article.text.title) for one in ([lead] if lead else []) + rest]
+    others = [one for one in placed if one.placement.role in (Role.ARTICLE, Role.HEADLINE)]
+    first, rest = [one for one in others if one.noticed], [one for one in others if not one.noticed]
+    titles = [clean(one.article.text.title) for one in first + ([lead] if lead else []) + rest]
     summary, more = _summary(titles)
     return EditionView(
         newspaper=clean(settings.newspaper_name),
@@ -173,8 +182,9 @@ def view(settings: Settings, edition: Edition, articles: Sequence[PlacedArticle]
             for one in edition.most_read[:MOST_READ_COUNT]
         ),
         left_out=sum(1 for one in placed if one.placement.role is Role.LEFT_OUT),
-        identity=_identity(settings, said),
+        identity=identity(settings, said),
         corrections=tuple(_correction(one, settings, said) for one in edition.corrections),
+        noticed=_section("", first, settings, said) if first else None,
     )
 
 
@@ -228,19 +238,21 @@ def _sections(placed: Sequence[PlacedArticle], settings: Settings, said: Words) 
     by_title: dict[str, list[PlacedArticle]] = {}
     for one in placed:
         by_title.setdefault(clean(one.placement.section), []).append(one)
-    return tuple(
-        SectionView(
-            title=title,
-            articles=tuple(_article(one, settings, said) for one in group if one.placement.role is Role.ARTICLE),
-            headlines=tuple(_headline(one, settings) for one in group if one.placement.role is Role.HEADLINE),
-        )
-        for title, group in by_title.items()
+    return tuple(_section(title, group, settings, said) for title, group in by_title.items())
+
+
+def _section(title: str, placed: Sequence[PlacedArticle], settings: Settings, said: Words) -> SectionView:
+    return SectionView(
+        title=title,
+        articles=tuple(_article(one, settings, said) for one in placed if one.placement.role is Role.ARTICLE),
+        headlines=tuple(_headline(one, settings) for one in placed if one.placement.role is Role.HEADLINE),
     )
 
 
 def _headline(placed: PlacedArticle, settings: Settings) -> HeadlineView:
     text, is_contested = placed.article.text, placed.article.contested_at is not None
-    return HeadlineView(clean(text.title), _link(text.link, settings), placed.placement.same_sources, is_contested)
+    link = _link(text.link, settings)
+    return HeadlineView(clean(text.title), link, placed.placement.same_sources, is_contested, _noticed(placed))
 
 
 def _correction(correction: Correction, settings: Settings, said: Words) -> CorrectionView:
@@ -279,7 +291,12 @@ def _article(placed: PlacedArticle, settings: Settings, said: Words) -> ArticleV
         picture=_picture(text.picture, clean(text.title)) if may_quote and text.picture else None,
         same_sources=placed.placement.same_sources,
         is_contested=article.contested_at is not None,
+        noticed=_noticed(placed),
     )
+
+
+def _noticed(placed: PlacedArticle) -> tuple[str, ...]:
+    return tuple(clean(word) for word in placed.noticed)
 
 
 def _picture(picture: Picture, title: str) -> PictureView | None:
@@ -294,7 +311,7 @@ def _picture(picture: Picture, title: str) -> PictureView | None:
     return replace(shown, width=max(1, round(width * scale)), height=max(1, round(height * scale)))
 
 
-def _identity(settings: Settings, said: Words) -> tuple[str, ...]:
+def identity(settings: Settings, said: Words) -> tuple[str, ...]:
     """Write the imprint, of what is set: who (신문법 제21조), where, how to reach them."""
     who = [
         settings.newspaper_name,

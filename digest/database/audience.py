@@ -1,7 +1,8 @@
 """Who is to get an edition, and as which variant of it.
 
-The audience is one SELECT: active readers of the slot, each with what decides their variant (language, format, sections
-and `had`, written as in `Variant.key`), so that one join hands each reader the right message, however many there are.
+The audience is one SELECT: active readers of the slot on the weekday of its planned time, each with what decides their
+variant (language, format, sections, headlines, words and `had`, written as in `Variant.key`), so that one join hands
+each reader the right message, however many there are, and with the hour before which they want nothing.
 `had` are the other slots' editions (`except=`) whose articles are left out for those readers who were sent them; at
 most eight are looked at, the newest.
 
@@ -11,7 +12,7 @@ the other slot were not narrower than of this one: better an article twice than 
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Any
 
 import sqlalchemy as sa
@@ -61,8 +62,12 @@ async def earlier_editions(connection: Connection, edition: Edition, slots: Coll
     return sorted((Earlier(row.id, row.slot) for row in rows), key=lambda earlier: earlier.edition_id)
 
 
-def select_audience(edition: Edition, earlier: Sequence[Past], *, at: datetime) -> sa.Subquery:
-    """Return the readers of an edition at a moment, with columns for their deliveries and for their variant."""
+def select_audience(edition: Edition, earlier: Sequence[Past], *, at: datetime, zone: tzinfo) -> sa.Subquery:
+    """Return the readers of an edition at a moment, with columns for their deliveries and for their variant.
+
+    `zone` is the newspaper's: the weekdays that readers chose are those of the planned time there.
+    """
+    weekday = 1 << edition.planned_at.astimezone(zone).weekday()
     return (
         sa.select(
             subscribers.c.id.label("subscriber_id"),
@@ -71,7 +76,10 @@ def select_audience(edition: Edition, earlier: Sequence[Past], *, at: datetime) 
             subscribers.c.provider,
             subscribers.c.language,
             subscribers.c.format,
+            subscribers.c.headlines,
+            subscribers.c.words,
             subscriptions.c.sections,
+            subscriptions.c.hour,
             _had(earlier).label("had"),
         )
         .join(subscriptions, subscriptions.c.subscriber_id == subscribers.c.id)
@@ -79,23 +87,24 @@ def select_audience(edition: Edition, earlier: Sequence[Past], *, at: datetime) 
             subscribers.c.state == SubscriberState.ACTIVE,
             subscriptions.c.slot == edition.slot,
             subscriptions.c.since_at <= at,
+            subscriptions.c.weekdays.bitwise_and(weekday) != 0,
         )
         .subquery("audience")
     )
 
 
 async def variants_in_use(
-    connection: Connection, edition: Edition, earlier: Sequence[Past], *, at: datetime
+    connection: Connection, edition: Edition, earlier: Sequence[Past], *, at: datetime, zone: tzinfo
 ) -> list[Variant]:
     """Return every variant that at least one reader of the edition needs, in a stable order."""
-    return await _variants(connection, select_audience(edition, earlier, at=at))
+    return await _variants(connection, select_audience(edition, earlier, at=at, zone=zone))
 
 
 async def variants_without_delivery(
-    connection: Connection, edition: Edition, earlier: Sequence[Past], *, at: datetime
+    connection: Connection, edition: Edition, earlier: Sequence[Past], *, at: datetime, zone: tzinfo
 ) -> list[Variant]:
     """Return the variants of those readers for whom the edition has no delivery."""
-    audience = select_audience(edition, earlier, at=at)
+    audience = select_audience(edition, earlier, at=at, zone=zone)
     has_delivery = sa.exists().where(
         is_of_edition,
         deliveries.c.edition_id == edition.id,
@@ -108,7 +117,14 @@ async def _variants(
     connection: Connection, audience: sa.Subquery, *conditions: sa.ColumnElement[bool]
 ) -> list[Variant]:
     rows = await connection.execute(
-        sa.select(audience.c.language, audience.c.format, audience.c.sections, audience.c.had)
+        sa.select(
+            audience.c.language,
+            audience.c.format,
+            audience.c.sections,
+            audience.c.had,
+            audience.c.headlines,
+            audience.c.words,
+        )
         .where(*conditions)
         .distinct()
     )
@@ -162,4 +178,6 @@ def _variant(row: Any) -> Variant:  # Any: a row of the audience
         sections=tuple(row.sections.split(",")) if row.sections else (),
         had=tuple(int(one) for one in past if not one.startswith("c")),
         told=tuple(int(one[1:]) for one in past if one.startswith("c")),
+        headlines=row.headlines,
+        words=tuple(row.words.split(",")) if row.words else (),
     )

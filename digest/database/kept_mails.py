@@ -64,7 +64,7 @@ async def seeds_of(connection: Connection, edition_id: int) -> list[Seed]:
     rows = await connection.execute(
         sa.select(*columns, _k.delivery_id.is_not(None).label("is_kept"))
         .select_from(deliveries.outerjoin(kept_mails, _k.delivery_id == _d.id))
-        .where(_is_seed(edition_id))
+        .where(_is_seed(edition_id), _d.recipient != "")  # emptied some time after it ended
         .order_by(_d.id)
     )
     return [

@@ -9,12 +9,13 @@ queued singly, in the lane for what somebody waits for. What becomes of a delive
 import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 import sqlalchemy as sa
 
 from digest.addresses import Address
+from digest.database import suppressions
 from digest.database.audience import Past, select_audience
 from digest.database.connection import Connection
 from digest.database.domains import provider_of
@@ -25,12 +26,15 @@ from digest.database.tables import Instant, Serial, deliveries, is_of_edition, i
 from digest.errors import NotFoundError
 from digest.models import DeliveryState, DropReason, Lane, Mail, MessageKind, NewMessage, Variant
 
+OWN_HOURS = range(6, 23)  # a reader may ask for nothing before one of these, in the newspaper's zone
 _KEY_LENGTH = 255
 _KEY_COLUMNS: tuple[sa.ColumnClause[Any], ...] = (
     sa.column("language", sa.Text),
     sa.column("format", sa.Text),
     sa.column("sections", sa.Text),
     sa.column("had", sa.Text),
+    sa.column("headlines", sa.Boolean),
+    sa.column("words", sa.Text),
     sa.column("message_id", Serial),
 )
 _UNREAD = (DeliveryState.QUEUED, DeliveryState.DEFERRED, DeliveryState.DROPPED, DeliveryState.REFUSED)
@@ -91,11 +95,16 @@ async def queue_one(
     at: datetime,
     deadline_at: datetime | None = None,
     subscriber_id: int | None = None,
+    address_hash: str | None = None,
 ) -> int | None:
     """Store a message for one recipient and queue its delivery; return the delivery's id, None if it was queued before.
 
     The message is stored without an edition, even if it shows one: a test or an alert counts in no edition's sum.
+    With an `address_hash` (of `subscribe.hashes`) nothing is queued to an address that is suppressed; without it that
+    is not asked: the confirmation that somebody suppressed asked for anew is such a mail.
     """
+    if address_hash is not None and await suppressions.is_suppressed(connection, address_hash):
+        return None
     message_id = await store(connection, replace(message, edition_id=None), at=at)
     inserted = await connection.execute(
         insert_once(connection, deliveries)
@@ -126,16 +135,19 @@ async def make_deliveries(
     now: datetime,
     due_at: datetime,
     deadline_at: datetime,
+    zone: tzinfo,
 ) -> int:
     """Make the deliveries of an edition's whole audience and return how many.
 
     Readers whose variant has no message are left out: for them nothing was left of the edition. `earlier` must be the
-    editions that the messages' variants were made with.
+    editions that the messages' variants were made with. `zone` is the newspaper's: in it, an hour of a reader's own is
+    one of the planned day, and their deadline is as long after it as the others' is after `due_at`.
     """
     edition = await get_edition(connection, edition_id)
-    audience = select_audience(edition, earlier, at=now)
+    audience = select_audience(edition, earlier, at=now, zone=zone)
+    hours = own_hours(edition.planned_at, zone, after=due_at)
     keys = _keys(sqlite=connection.dialect.name == "sqlite")
-    columns: dict[str, sa.ColumnElement[object]] = {
+    columns: dict[str, sa.ColumnElement[Any]] = {  # Any: columns of different types
         "message_id": keys.c.message_id,
         "edition_id": sa.literal(edition_id, deliveries.c.edition_id.type),
         "subscriber_id": audience.c.subscriber_id,
@@ -145,11 +157,11 @@ async def make_deliveries(
         "lane": sa.literal(Lane.BULK, deliveries.c.lane.type),
         "state": sa.literal(DeliveryState.QUEUED, deliveries.c.state.type),
         "created_at": sa.literal(now, Instant),
-        "due_at": sa.literal(due_at, Instant),
-        "deadline_at": sa.literal(deadline_at, Instant),
+        "due_at": _by_hour(audience.c.hour, hours, otherwise=due_at),
+        "deadline_at": _by_hour(audience.c.hour, hours, otherwise=deadline_at, later_by=deadline_at - due_at),
     }
-    matches = [keys.c.language == audience.c.language, keys.c.format == audience.c.format]
-    matches.append(keys.c.sections == audience.c.sections)
+    parts = ("language", "format", "sections", "headlines", "words")
+    matches = [keys.c[part] == audience.c[part] for part in parts]
     if earlier:  # otherwise nothing of the past decides a variant, and all keys end alike
         matches.append(keys.c.had == audience.c.had)
     # Readers come in the order of their ids, as both databases find them without sorting: every index grows at its end.
@@ -167,6 +179,24 @@ async def make_deliveries(
     return int((await connection.execute(sa.select(sa.func.changes()))).scalar_one())  # its driver counts no WITH
 
 
+def own_hours(planned_at: datetime, zone: tzinfo, *, after: datetime) -> dict[int, datetime]:
+    """Return when the hours of a reader's own are on the planned day: those later than `after`, which alone matter."""
+    day = planned_at.astimezone(zone).replace(minute=0, second=0, microsecond=0)
+    hours = {hour: day.replace(hour=hour).astimezone(UTC) for hour in OWN_HOURS}
+    return {hour: at for hour, at in hours.items() if at > after}
+
+
+def _by_hour(
+    hour: sa.ColumnElement[int], hours: dict[int, datetime], *, otherwise: datetime, later_by: timedelta = timedelta(0)
+) -> sa.ColumnElement[datetime]:
+    """A time for each reader: that of their hour, and for nearly all of them, who have none, one look."""
+    same = sa.literal(otherwise, Instant)
+    if not hours:
+        return same
+    own = sa.case({each: sa.literal(at + later_by, Instant) for each, at in hours.items()}, value=hour, else_=same)
+    return sa.case((hour.is_(None), same), else_=own)
+
+
 def _keys(*, sqlite: bool) -> sa.CTE:
     """The edition's messages by the parts of their variant's key, given as rows.
 
@@ -179,11 +209,10 @@ def _keys(*, sqlite: bool) -> sa.CTE:
     return sa.select(*typed).cte("keys").prefix_with("MATERIALIZED")
 
 
-def _key_parts(key: str) -> tuple[str, str, str, str]:
-    """Return language, format, sections and `had` of a variant's key; of them only sections are free text."""
-    language, kind, rest = key.split("|", 2)
-    sections, _, had = rest.rpartition("|")
-    return language, kind, sections, had
+def _key_parts(key: str) -> tuple[str, str, str, str, bool, str]:
+    """Return language, format, sections, `had`, headlines and words of a variant's key, as readers' rows say them."""
+    language, kind, sections, had, headlines, words = (*key.split("|"), "", "")[:6]
+    return language, kind, sections, had, bool(headlines), words
 
 
 async def load_mail(connection: Connection, message_id: int) -> tuple[MessageKind, Mail]:
@@ -212,9 +241,11 @@ async def drop_waiting(connection: Connection, edition_id: int, *, reason: DropR
 
 
 async def move_deadline(connection: Connection, edition_id: int, *, deadline_at: datetime) -> int:
-    """Give the waiting deliveries of an edition a new deadline; return how many there are."""
+    """Give the waiting deliveries of an edition a new deadline, but none an earlier one; return how many there are."""
+    has_later = deliveries.c.deadline_at > sa.literal(deadline_at, Instant)
+    later = sa.case((has_later, deliveries.c.deadline_at), else_=sa.literal(deadline_at, Instant))
     result = await connection.execute(
-        sa.update(deliveries).where(deliveries.c.edition_id == edition_id, is_waiting).values(deadline_at=deadline_at)
+        sa.update(deliveries).where(deliveries.c.edition_id == edition_id, is_waiting).values(deadline_at=later)
     )
     return result.rowcount
 

@@ -12,11 +12,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from digest.addresses import Address
+from digest.database import suppressions
 from digest.database.connection import Connection, server_time
 from digest.database.domains import provider_of
 from digest.database.once import insert_once
 from digest.database.tables import deliveries, is_waiting, subscribers, subscriptions
-from digest.errors import NotFoundError
+from digest.errors import NotFoundError, SuppressedError
 from digest.models import DeliveryState, DropReason, Format, Subscriber, SubscriberState
 
 _AWAY = (SubscriberState.LEFT, SubscriberState.STOPPED, SubscriberState.EXPIRED, SubscriberState.PENDING)
@@ -33,16 +34,22 @@ async def add(
     consent: str,
     at: datetime,
     sections: Sequence[str] = (),
+    address_hash: str | None = None,
 ) -> Subscriber:
     """Subscribe an address to `slots` and return how it stands then.
 
     `consent` says where the consent came from; an address that left is active again only if that is neither empty nor
-    the one stored (look at the returned state). `sections` empty: all. Raises `ValueError` for a section whose name
-    holds a comma or a bar, and for a new address without consent.
+    the one stored (look at the returned state). `sections` empty: all. `address_hash` is the keyed hash of
+    `subscribe.hashes`; without it only the one stored with the address is looked up among the suppressions. Raises
+    `SuppressedError` for an address that must not be written to, `ValueError` for a section whose name holds a comma
+    or a bar, and for a new address without consent.
     """
     if any("," in section or "|" in section for section in sections):
         raise ValueError("a section's name holds neither a comma nor a bar")
-    subscriber_id = await _insert(connection, address, language=language, format=format, consent=consent, at=at)
+    await _require_not_suppressed(connection, address, address_hash)
+    subscriber_id = await _insert(
+        connection, address, address_hash, language=language, format=format, consent=consent, at=at
+    )
     if subscriber_id is None:
         subscriber_id = await _return(connection, address, language=language, format=format, consent=consent)
     if subscriber_id is None:
@@ -144,9 +151,29 @@ async def remove_by_consent(connection: Connection, consent: str) -> int:
     return result.rowcount
 
 
+async def _require_not_suppressed(connection: Connection, address: Address, address_hash: str | None) -> None:
+    """Give a known reader their hash, and raise `SuppressedError` if it is one of the suppressed."""
+    if address_hash is not None:
+        await connection.execute(
+            sa.update(subscribers)
+            .where(subscribers.c.address_key == address.key, subscribers.c.address_hash.is_(None))
+            .values(address_hash=address_hash)
+        )
+    else:
+        address_hash = await connection.scalar(
+            sa.select(subscribers.c.address_hash).where(subscribers.c.address_key == address.key)
+        )
+    if address_hash is None:
+        return
+    await suppressions.hold(connection)
+    if await suppressions.is_suppressed(connection, address_hash):
+        raise SuppressedError
+
+
 async def _insert(
     connection: Connection,
     address: Address,
+    address_hash: str | None,
     *,
     language: str,
     format: Format,
@@ -161,6 +188,7 @@ async def _insert(
         .values(
             address=str(address),
             address_key=address.key,
+            address_hash=address_hash,
             domain=address.domain,
             provider=await provider_of(connection, address.domain),
             language=language,
@@ -236,4 +264,8 @@ def _subscriber(row: Any, slots: tuple[str, ...]) -> Subscriber:  # Any: a row m
         created_at=row["created_at"],
         slots=slots,
         left_at=row["left_at"],
+        address_hash=row["address_hash"],
+        advert_consent_at=row["advert_consent_at"],
+        advert_checked_at=row["advert_checked_at"],
+        erase_asked_at=row["erase_asked_at"],
     )

@@ -4,6 +4,8 @@ Times are UTC, states are the enums of `digest.models` stored as their text. Con
 unique keys here, not checks in code: one edition per slot and planned time, an article once per slot, a reader once
 per edition, a message once per idempotency key. No id is given twice, not even when its row is gone: links in mails and
 Message-IDs are made of them (`sqlite_autoincrement`; PostgreSQL's sequences never go back).
+
+Longer than other modules because a schema is read as a whole: which table means which is seen only here.
 """
 
 from datetime import UTC, datetime
@@ -13,6 +15,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from digest.models import (
+    ConsentAct,
+    ConsentWay,
     CorrectionKind,
     DeliveryState,
     DropReason,
@@ -20,6 +24,7 @@ from digest.models import (
     Format,
     JoinedBy,
     Lane,
+    LinkMatter,
     MessageKind,
     PageState,
     Purpose,
@@ -27,6 +32,7 @@ from digest.models import (
     Role,
     SourceState,
     SubscriberState,
+    SuppressionReason,
     WithdrawnBy,
 )
 
@@ -275,6 +281,7 @@ editions = sa.Table(
     _time("stale_at"),  # something it shows was withdrawn: nothing more goes out until it is composed anew
     _time("released_at"),
     _time("done_at"),
+    _time("recipients_erased_at"),  # its deliveries hold no addresses any more (`subscribe.personal`)
     sa.UniqueConstraint("slot", "planned_at"),
     sa.Index("ix_editions_state", "state"),
     sqlite_autoincrement=True,
@@ -329,8 +336,15 @@ subscribers = sa.Table(
     sa.Column("format", _choice(Format), nullable=False),
     sa.Column("state", _choice(SubscriberState), nullable=False, index=True),
     sa.Column("consent", sa.Text, nullable=False),  # where the consent came from, in the operator's words
+    sa.Column("address_hash", sa.String(64), index=True),  # keyed, see `subscribe.hashes`; NULL: a seed or the sample's
     _time("created_at", nullable=False),
     _time("left_at"),
+    _time("advert_consent_at"),  # of 광고성 정보; NULL: none, or withdrawn
+    sa.Column("headlines", sa.Boolean, nullable=False, server_default=sa.false()),  # titles without texts
+    sa.Column("words", sa.Text, nullable=False, server_default=""),  # 알림어, comma-separated and sorted
+    _time("paused_until"),  # of a `paused` one
+    _time("advert_checked_at"),  # when they were last told of it (정보통신망법 제50조⑧); NULL: not yet
+    _time("erase_asked_at"),  # they wish to be erased, but a mail of theirs was on the wire: the next pass does it
     sqlite_autoincrement=True,
 )
 
@@ -340,8 +354,113 @@ subscriptions = sa.Table(
     sa.Column("subscriber_id", sa.ForeignKey("subscribers.id", ondelete="CASCADE"), primary_key=True),
     sa.Column("slot", sa.String(32), primary_key=True),
     sa.Column("sections", sa.Text, nullable=False, server_default=""),  # comma-separated and sorted; empty: all
+    sa.Column("weekdays", sa.SmallInteger, nullable=False, server_default=sa.text("127")),  # 1 Monday … 64 Sunday
+    sa.Column("hour", sa.SmallInteger),  # not before it, in the newspaper's zone; NULL: when the edition comes
     _time("since_at", nullable=False),
     sa.Index("ix_subscriptions_slot", "slot", "subscriber_id"),
+)
+
+fresh_links = sa.Table(
+    "fresh_links",  # mailed on request, for what a forwarded edition must not allow; the token itself is not stored
+    metadata,
+    _id(),
+    sa.Column("delivery_id", Serial, nullable=False, unique=True),  # of the mail: the link is made of this number
+    sa.Column("subscriber_id", sa.ForeignKey("subscribers.id", ondelete="CASCADE"), nullable=False, index=True),
+    sa.Column("matter", _choice(LinkMatter), nullable=False),
+    sa.Column("new_address", sa.String(254)),  # of a change of address
+    _time("asked_at", nullable=False),
+    _time("expires_at", nullable=False, index=True),
+    _time("used_at"),
+    sqlite_autoincrement=True,
+)
+
+# ── consent ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+consents = sa.Table(
+    "consents",  # rows are only added; erasing takes the clear text out and leaves the keyed hash
+    metadata,
+    _id(),
+    sa.Column("subscriber_id", Serial, index=True),  # no foreign key: the proof outlives the reader's row
+    sa.Column("address", sa.Text),
+    sa.Column("address_hash", sa.String(64), nullable=False, index=True),
+    sa.Column("act", _choice(ConsentAct), nullable=False),
+    sa.Column("text_version", sa.String(40), nullable=False, server_default=""),
+    sa.Column("text_hash", sa.String(64), nullable=False, server_default=""),
+    sa.Column("how", _choice(ConsentWay), nullable=False),
+    sa.Column("source", sa.Text, nullable=False, server_default=""),  # of an import as declared; the page; the site
+    sa.Column("network", sa.String(64)),  # IPv4 /24 or IPv6 /48, never the whole address
+    _time("at", nullable=False, index=True),
+    sa.Column("details", sa.JSON, nullable=False),  # slots and sections: nothing that names a person
+    sqlite_autoincrement=True,
+)
+
+consent_texts = sa.Table(
+    "consent_texts",  # every text that was ever shown, by its hash: the ledger's rows name it
+    metadata,
+    sa.Column("text_hash", sa.String(64), primary_key=True),
+    sa.Column("version", sa.String(40), nullable=False),
+    sa.Column("language", sa.String(8), nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+    _time("first_at", nullable=False),
+)
+
+suppressions = sa.Table(
+    "suppressions",
+    metadata,
+    sa.Column("address_hash", sa.String(64), primary_key=True),
+    sa.Column("reason", _choice(SuppressionReason), nullable=False),
+    _time("at", nullable=False),
+)
+
+audit = sa.Table(
+    "audit",  # what operators did with people's data; rows are only added, and removed by their age alone
+    metadata,
+    _id(),
+    _time("at", nullable=False, index=True),
+    sa.Column("who", sa.String(80), nullable=False),
+    sa.Column("from_where", sa.String(120), nullable=False),
+    sa.Column("whose", sa.String(64), nullable=False, server_default=""),  # a keyed hash; empty: many people's
+    sa.Column("what", sa.String(80), nullable=False),
+    sa.Column("details", sa.JSON, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+signups = sa.Table(
+    "signups",  # asked for on a page and not confirmed yet; a row is removed when its 72 hours are over
+    metadata,
+    _id(),
+    sa.Column("address", sa.String(254), nullable=False),
+    sa.Column("address_hash", sa.String(64), nullable=False, index=True),
+    sa.Column("slots", sa.Text, nullable=False),  # comma-separated
+    sa.Column("sections", sa.Text, nullable=False, server_default=""),  # as in subscriptions
+    sa.Column("language", sa.String(8), nullable=False),
+    sa.Column("advert", sa.Boolean, nullable=False),
+    sa.Column("how", _choice(ConsentWay), nullable=False),
+    sa.Column("network", sa.String(64)),
+    sa.Column("texts", sa.JSON, nullable=False),  # version and hash of each text that was shown
+    sa.Column("delivery_id", Serial, unique=True),  # of the confirmation mail: its link is made of this number
+    _time("created_at", nullable=False),
+    _time("expires_at", nullable=False, index=True),
+    _time("confirmed_at"),
+    sqlite_autoincrement=True,
+)
+
+counters = sa.Table(
+    "counters",  # how often something was done in a window of time; keys are hashes, never addresses
+    metadata,
+    sa.Column("scope", sa.String(32), primary_key=True),
+    sa.Column("key", sa.String(64), primary_key=True),
+    _time("window_at", nullable=False),
+    sa.Column("count", sa.Integer, nullable=False),
+    _time("last_at", nullable=False, index=True),
+)
+
+settings_marks = sa.Table(
+    "settings_marks",  # fingerprints of settings that must never change under stored rows
+    metadata,
+    sa.Column("name", sa.String(40), primary_key=True),
+    sa.Column("mark", sa.String(64), nullable=False),
+    _time("at", nullable=False),
 )
 
 # ── messages and deliveries ──────────────────────────────────────────────────────────────────────────────────────

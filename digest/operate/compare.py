@@ -80,17 +80,19 @@ def recipients(content: bytes) -> set[str]:
     return {address.lower() for _, address in getaddresses([_value(_parsed(content).get("to", ""))])}
 
 
-def compare(approved: bytes, found: bytes, *, leaving: str = "", is_same_delivery: bool = True) -> Comparison:
+def compare(
+    approved: bytes, found: bytes, *, leaving: tuple[str, ...] = (), is_same_delivery: bool = True
+) -> Comparison:
     """Compare a mail as found with the one that was approved. Raises `FixSetupError` for a file that is no mail.
 
     `is_same_delivery` False: they went to different people, so To, Date, Message-ID and the links that begin with
-    `leaving` (where our links that leave lead) may differ.
+    `leaving` (where our links that leave and choose lead) may differ.
     """
     if approved == found:
         return Comparison(is_identical=True)
     ours, theirs = _parsed(approved), _parsed(found)
     differences = list(_fields(ours, theirs, () if is_same_delivery else _PERSONAL))
-    personal = "" if is_same_delivery else leaving
+    personal = () if is_same_delivery else leaving
     try:
         differences += _parts(_leaves(ours, personal), _leaves(theirs, personal))
     except (RecursionError, MessageError, ValueError) as error:
@@ -154,7 +156,7 @@ def _value(raw: object) -> str:
         return text
 
 
-def _leaves(mail: "Message[str, str]", personal: str) -> list[_Part]:
+def _leaves(mail: "Message[str, str]", personal: tuple[str, ...]) -> list[_Part]:
     parts: list[_Part] = []
     for part in mail.walk():
         if part.is_multipart():
@@ -176,12 +178,12 @@ def _decoded(payload: bytes, charset: str) -> str:
         return payload.decode("utf-8", "replace")
 
 
-def _impersonal(content: str, leaving: str) -> str:
-    """Return `content` with one stand-in for every link that begins with `leaving`, whosever it is."""
-    if not leaving:
-        return content
-    first, *others = content.split(leaving)
-    return first + "".join(leaving + "…" + other.lstrip("abcdefghijklmnopqrstuvwxyz234567") for other in others)
+def _impersonal(content: str, leaving: tuple[str, ...]) -> str:
+    """Return `content` with one stand-in for every link that begins with one of `leaving`, whosever it is."""
+    for link in leaving:
+        first, *others = content.split(link)
+        content = first + "".join(link + "…" + other.lstrip("abcdefghijklmnopqrstuvwxyz234567") for other in others)
+    return content
 
 
 def _parts(ours: list[_Part], theirs: list[_Part]) -> Iterator[Difference]:

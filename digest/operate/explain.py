@@ -143,6 +143,7 @@ _DROPPED: dict[DropReason | None, str] = {
     DropReason.SUPPRESSED: "the address must not be written to",
     DropReason.WITHDRAWN: "what it would have brought was withdrawn",
     DropReason.CANCELLED: "the edition was cancelled",
+    DropReason.PAUSED: "the reader paused before it was sent",
     DropReason.TOO_LATE: "its deadline came before it could be sent",
     None: "no reason is stored",
 }

@@ -17,8 +17,9 @@ from digest.collect.reader import Reader
 from digest.collect.visits import Visitor
 from digest.compose.render import Renderer
 from digest.config import Settings
-from digest.database import Database, migrate
+from digest.database import Database, marks, migrate
 from digest.outbound import Outbound, user_agent
+from digest.subscribe import consent, hashes
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +45,14 @@ class House:
 async def open_house(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterator[House]:
     """Open the database, the HTTP client and the templates; close them in the end.
 
-    Raises `DatabaseNotReadyError` if the schema is not this release's.
+    Raises `DatabaseNotReadyError` if the schema is not this release's, `FixSetupError` if `SUPPRESSION_KEY` is not the
+    key of the stored hashes, `TemplateError` for a text of consent that lacks something.
     """
     database = Database.open(settings.database_url.get_secret_value())
     try:
         await migrate.require_current(database)
+        await marks.require_key(database, hashes.fingerprint(settings), now=clock())
+        await consent.keep_texts(database, settings, now=clock())
         agent = user_agent(settings)
         async with Outbound(private_hosts=settings.private_hosts, user_agent=agent) as outbound, Reader() as reader:
             renderer, hosts = Renderer(settings.templates_dir), collector.host_queue(settings)

@@ -1,4 +1,4 @@
-"""The first settings of a new newspaper: a copy of the example with a secret of its own.
+"""The first settings of a new newspaper: a copy of the example with secrets of its own.
 
 The example travels inside the wheel (`digest/config.example.env`); in a checkout it lies at the top. The copy is made
 readable for its owner only, because it will hold the relay's password, and an existing file is never touched.
@@ -13,7 +13,7 @@ from digest.errors import FixSetupError
 
 _PACKED = Path(__file__).resolve().parents[1] / "config.example.env"
 _IN_CHECKOUT = Path(__file__).resolve().parents[2] / "config.example.env"
-_SECRET_LINE = re.compile(r"^SECRET_KEY=.*$", re.MULTILINE)
+_SECRET_LINES = re.compile(r"^(SECRET_KEY|SUPPRESSION_KEY)=.*$", re.MULTILINE)
 
 
 def fresh_secret() -> str:
@@ -22,14 +22,16 @@ def fresh_secret() -> str:
 
 
 def initialise(folder: Path) -> Path | None:
-    """Write `folder/.env` from the example with a fresh secret and return its path; None if there is one already.
+    """Write `folder/.env` from the example with fresh secrets and return its path; None if there is one already.
 
     Raises `FixSetupError` if the example is missing or the folder cannot be written to.
     """
     target = folder / ".env"
-    text, replaced = _SECRET_LINE.subn(f"SECRET_KEY={fresh_secret()}", _example())
-    if replaced != 1:
-        raise FixSetupError("config.example.env has no single line SECRET_KEY=. Take the one of this release.")
+    text, replaced = _SECRET_LINES.subn(lambda found: f"{found[1]}={fresh_secret()}", _example())
+    if replaced != 2:
+        raise FixSetupError(
+            "config.example.env has no single lines SECRET_KEY= and SUPPRESSION_KEY=. Take the one of this release."
+        )
     try:
         # O_EXCL: of two that start at once, one makes the file and the other finds it.
         handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -11,11 +11,12 @@ from functools import partial
 
 from digest.collect import collector, visits
 from digest.compose import editor, renewal
-from digest.database import kept_mails, robots, stories
+from digest.database import choices, fresh_links, kept_mails, robots, stories
 from digest.deliver import mx, pace, settle
 from digest.errors import DatabaseUnavailableError
 from digest.operate import notify
 from digest.operate.house import House
+from digest.subscribe import retention
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +102,19 @@ async def forget_what_is_over(house: House) -> None:
         await robots.prune(connection, before=now - robots.KEPT)
 
 
+async def keep_periods(house: House) -> None:
+    """Erase what names people and whose period is over (`subscribe.personal`); look often, so that 72 hours are 72."""
+    await retention.keep_periods(house.database, house.settings, now=house.clock())
+
+
+async def return_from_pauses(house: House) -> None:
+    """Make readers active again whose pause is over, and remove the fresh links whose time is."""
+    now = house.clock()
+    async with house.database.begin() as connection:
+        await choices.end_pauses(connection, now=now)
+        await fresh_links.prune(connection, now=now)
+
+
 async def keep_pace(house: House) -> None:
     """Bring the limits in step with the settings and the day, and note which providers have recovered."""
     await pace.tend(house.database, house.settings, now=house.clock())
@@ -118,8 +132,10 @@ PASSES = (
     Pass("renew", 5, renew),
     Pass("settle", 5, settle_deliveries),
     Pass("alerts", 60, mail_alerts),
-    Pass("forget", 43200, forget_what_is_over),
     Pass("kept-mails", 3600, prune_kept_mails),
+    Pass("forget", 43200, forget_what_is_over),
+    Pass("retention", 3600, keep_periods),
+    Pass("pauses", 60, return_from_pauses),
     Pass("pace", 60, keep_pace),
     Pass("domains", 43200, learn_domains),
 )

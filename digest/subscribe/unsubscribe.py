@@ -1,22 +1,39 @@
 """Leaving: the act behind the link of every footer and of List-Unsubscribe (RFC 8058).
 
 In: a token from a mail. Out: who left, and how many mails that were already waiting were given up. The token is the
-whole authority: no login, no cookie, no confirmation by mail. State and waiting deliveries change in one transaction,
-so no mail can be claimed in between, and both conditions stand inside the updates: leaving twice, or from two mail
-servers at once, is the same as leaving once. A reader whose row was erased has left as well.
+whole authority: no login, no cookie, no confirmation by mail. State, waiting deliveries, the ledger of consents and the
+notice of the result (정보통신망법 제50조⑦) change in one transaction, so no mail can be claimed in between, and the
+conditions stand inside the updates: leaving twice, or from two mail servers at once, is the same as leaving once. The
+notice is the last mail: its delivery has no subscriber, so that what stops the others lets it through. A reader whose
+row was erased has left as well.
 
 Event: `subscriber.left`, with ids only.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from digest.database import Connection, Database, deliveries, subscribers
+from digest.compose.kinds import notice
+from digest.compose.render import Renderer
+from digest.config import Settings
+from digest.database import Connection, Database, consents, deliveries, messages, subscribers
 from digest.errors import NotFoundError
 from digest.events import event
-from digest.models import DropReason, Subscriber, SubscriberState
+from digest.models import (
+    ConsentAct,
+    ConsentWay,
+    DropReason,
+    Lane,
+    MessageKind,
+    NewConsent,
+    NewMessage,
+    Subscriber,
+    SubscriberState,
+)
+from digest.subscribe.hashes import address_hash, network_of
 from digest.tokens import Keyring, TokenPurpose
 
+NOTICE_WAITS = timedelta(days=3)
 _NOT_WRITTEN_TO = frozenset({SubscriberState.LEFT, SubscriberState.STOPPED, SubscriberState.EXPIRED})
 
 
@@ -39,16 +56,29 @@ async def read_subscriber(database: Database, keyring: Keyring, token: str) -> S
         return await _find(connection, subscriber_id)
 
 
-async def leave(database: Database, keyring: Keyring, token: str, *, now: datetime) -> Left:
-    """Let the reader whose link this is leave, and give up every mail that waits for them.
+async def leave(
+    database: Database,
+    settings: Settings,
+    renderer: Renderer,
+    token: str,
+    *,
+    now: datetime,
+    how: ConsentWay = ConsentWay.PAGE,
+    host: str | None = None,
+) -> Left:
+    """Let the reader whose link this is leave, give up every mail that waits for them, and tell them the result once.
 
-    Raises `BadTokenError` for a token that we did not make for leaving.
+    `host` is the address the request came from. Raises `BadTokenError` for a token that we did not make for leaving,
+    `TemplateError` if the notice cannot be composed.
     """
-    subscriber_id = keyring.read(TokenPurpose.LEAVE, token)
+    subscriber_id = settings.keyring.read(TokenPurpose.LEAVE, token)
     async with database.begin() as connection:
         changed = await subscribers.leave(connection, subscriber_id, at=now)
         dropped = await deliveries.drop_for_subscriber(connection, subscriber_id, reason=DropReason.LEFT, at=now)
         subscriber = await _find(connection, subscriber_id)
+        if changed and subscriber is not None:
+            await consents.append(connection, _withdrawn(settings, subscriber, how, host, now))
+            await _queue_notice(connection, settings, renderer, subscriber, now)
     if changed or dropped:
         event("subscriber.left", subscriber_id=subscriber_id, dropped=dropped)
     return Left(subscriber, changed, dropped)
@@ -64,3 +94,36 @@ async def _find(connection: Connection, subscriber_id: int) -> Subscriber | None
         return await subscribers.get(connection, subscriber_id)
     except NotFoundError:
         return None
+
+
+def _withdrawn(
+    settings: Settings, subscriber: Subscriber, how: ConsentWay, host: str | None, now: datetime
+) -> NewConsent:
+    """The row of the ledger: every consent is taken back by it, that to adverts too."""
+    return NewConsent(
+        address=subscriber.address,
+        address_hash=address_hash(settings, subscriber.address),
+        act=ConsentAct.WITHDRAWN,
+        how=how,
+        at=now,
+        subscriber_id=subscriber.id,
+        source="/u",
+        network=network_of(host),
+    )
+
+
+async def _queue_notice(
+    connection: Connection, settings: Settings, renderer: Renderer, subscriber: Subscriber, now: datetime
+) -> None:
+    language = subscriber.language
+    mail = notice.compose(renderer, settings, language, notice.Result.LEFT, at=now)
+    message = NewMessage(
+        key=f"left:{subscriber.id}:{now.isoformat()}",
+        kind=MessageKind.NOTICE,
+        variant="",
+        language=language,
+        mail=mail,
+    )
+    await messages.queue_one(
+        connection, message, subscriber.address, lane=Lane.FIRST, at=now, deadline_at=now + NOTICE_WAITS
+    )

@@ -14,11 +14,13 @@ from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Route
 
 from digest.clock import Clock
+from digest.compose.render import Renderer
 from digest.config import Settings
 from digest.database import Database
 from digest.errors import TryLaterError
 from digest.web import metrics as metrics_page
-from digest.web import outbox, sample
+from digest.web import outbox, preferences, sample
+from digest.web import subscribe as subscribe_pages
 from digest.web.guard import Guard, Policy, picture_origins
 from digest.web.metrics import Gather
 from digest.web.pages import Pages
@@ -45,7 +47,8 @@ def build(
     policy = Policy(picture_origins(settings))
     templates = Templates(settings)
     kept_mails = None if settings.has_relay else outbox_dir
-    pages = Pages(database, settings, clock, templates, policy, has_outbox=kept_mails is not None)
+    renderer = Renderer(settings.templates_dir)
+    pages = Pages(database, settings, clock, templates, renderer, policy, has_outbox=kept_mails is not None)
     routes: list[BaseRoute] = [
         *(Route(path, pages.folder, name="folder") for path in ("/outbox", "/sample")),
         Route("/", pages.home, name="home"),
@@ -55,6 +58,9 @@ def build(
         Route("/u/{token}", pages.unsubscribe, name="unsubscribe", methods=["GET", "POST"]),
         Route("/static/{name}", pages.static, name="static"),
     ]
+    routes += preferences.routes(database, settings, clock, templates, renderer)
+    signing_up = subscribe_pages.SubscribePages(database, settings, clock, templates, renderer, policy)
+    routes += subscribe_pages.routes(signing_up)
     quiet = set(_QUIET)
     if kept_mails is not None:
         routes += outbox.routes(templates, policy, kept_mails)

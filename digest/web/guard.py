@@ -1,11 +1,11 @@
 """The door of the web room: what a request passes before a page sees it, and what every answer carries.
 
 In: any HTTP request of a stranger. A request that changes something must come from our own pages (Sec-Fetch-Site, or
-Origin where a browser does not send it); only `/u/` is open to everyone, because RFC 8058 posts come from mail
-providers and the token is their authority. A body is read here, at most 16 kB within 10 seconds, so that no page can
-be held up by a slow or endless one. Out: the policies that let a browser load our own style and the newspaper's
-pictures, and nothing else; no page of ours has a script. An error that no page foresaw is logged with its traceback
-and answered in general words. The Host header is trusted for nothing.
+Origin where a browser does not send it); `/u/` is open to everyone, because RFC 8058 posts come from mail providers
+and the token is their authority, and `/subscribe`, which answers a form on another site with our own. A body is read
+here, at most 16 kB within 10 seconds, so that no page can be held up by a slow or endless one. Out: the policies that
+let a browser load our own style, the newspaper's pictures and, on one page, our own script. An error that no page
+foresaw is logged with its traceback and answered in general words. The Host header is trusted for nothing.
 
 Events: `web.request` (the route's name, never the path: paths hold tokens), `web.failed`.
 """
@@ -27,6 +27,7 @@ from digest.events import event, failure
 MAX_BODY_BYTES = 16 * 1024
 BODY_TIMEOUT_SECONDS = 10
 OPEN_TO_OTHER_SITES = "/u/"
+FORM_FOR_OTHER_SITES = "/subscribe"
 
 _LOOKS = frozenset({"GET", "HEAD", "OPTIONS"})
 _HOST = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?")
@@ -36,6 +37,17 @@ _HEADERS = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
     "Cross-Origin-Opener-Policy": "same-origin",
 }
+
+
+def is_from_elsewhere(headers: Headers, own_origin: str) -> bool:
+    """Whether another site's page made this request.
+
+    Browsers say where a request comes from; programs that say nothing hold no reader's cookies either.
+    """
+    if (site := headers.get("sec-fetch-site")) is not None:
+        return site not in ("same-origin", "none")
+    origin = headers.get("origin")
+    return origin is not None and origin != own_origin
 
 
 def origin_of(url: str) -> str:
@@ -78,6 +90,12 @@ class Policy:
     def page(self) -> str:
         """For every page: our own style and forms, the newspaper's pictures, no script, no frame, in no frame."""
         return self._write("style-src 'self'", "form-action 'self'", "frame-ancestors 'none'")
+
+    @property
+    def page_with_script(self) -> str:
+        """For the sign-up page: our own script, and a worker of it."""
+        scripts = ("script-src 'self'", "worker-src 'self'")
+        return self._write("style-src 'self'", *scripts, "form-action 'self'", "frame-ancestors 'none'")
 
     @property
     def page_with_frame(self) -> str:
@@ -150,14 +168,9 @@ class Guard:
         await self.app(scope, _replay(body, receive), send)
 
     def _is_from_elsewhere(self, scope: Scope) -> bool:
-        """Browsers say where a request comes from; programs that say nothing hold no reader's cookies either."""
-        if scope["path"].startswith(OPEN_TO_OTHER_SITES):
+        if scope["path"].startswith(OPEN_TO_OTHER_SITES) or scope["path"] == FORM_FOR_OTHER_SITES:
             return False
-        headers = Headers(scope=scope)
-        if (site := headers.get("sec-fetch-site")) is not None:
-            return site not in ("same-origin", "none")
-        origin = headers.get("origin")
-        return origin is not None and origin != self.origin
+        return is_from_elsewhere(Headers(scope=scope), self.origin)
 
 
 class _Answer:

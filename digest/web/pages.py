@@ -20,13 +20,15 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from digest.clock import Clock
 from digest.compose import composer
+from digest.compose.render import Renderer
 from digest.compose.view import view
 from digest.config import Settings
 from digest.database import Database, editions, migrate
 from digest.errors import BadTokenError, NotFoundError
 from digest.events import failure, warning
-from digest.models import Edition, PlacedArticle, Subscriber
+from digest.models import ConsentWay, Edition, PlacedArticle, Subscriber
 from digest.subscribe import unsubscribe
+from digest.subscribe.unsubscribe import Left
 from digest.web.guard import Policy
 from digest.web.outbox import is_near
 from digest.web.templating import Templates
@@ -47,6 +49,7 @@ class Pages:
     settings: Settings
     clock: Clock
     templates: Templates
+    renderer: Renderer
     policy: Policy
     has_outbox: bool
 
@@ -101,7 +104,7 @@ class Pages:
         token = request.path_params["token"]
         try:
             if request.method == "POST":
-                left = await unsubscribe.leave(self.database, self.settings.keyring, token, now=self.clock())
+                left = await self._leave(request, token)
                 return self._left_page(request, left.subscriber)
             subscriber = await unsubscribe.read_subscriber(self.database, self.settings.keyring, token)
         except BadTokenError:
@@ -130,6 +133,19 @@ class Pages:
         """Answer while the database is locked or gone; mail providers try an unsubscription again on 503."""
         warning("web.not_now", why=str(error))
         return self._error(request, 503, headers={"Retry-After": "60"})
+
+    async def _leave(self, request: Request, token: str) -> Left:
+        # A browser says where its form comes from; a mail provider's one click has nothing to say.
+        is_browser = "sec-fetch-site" in request.headers or "origin" in request.headers
+        return await unsubscribe.leave(
+            self.database,
+            self.settings,
+            self.renderer,
+            token,
+            now=self.clock(),
+            how=ConsentWay.PAGE if is_browser else ConsentWay.ONE_CLICK,
+            host=request.client.host if request.client else None,
+        )
 
     async def _public_edition(self, edition_id: str) -> tuple[Edition, list[PlacedArticle]] | None:
         # Not Starlette's own `int`: it fails on numbers that no database column holds.

@@ -58,7 +58,7 @@ def _is_sound(mail: Mail) -> None:
     assert message["To"] == "reader@example.com"
     assert message["Subject"].startswith("[가온일보] 아침 소식 11월 23일: ")
     assert not re.match(r"(?i)\s*(re|fwd?|답장|전달)\s*:", message["Subject"])
-    assert set(splice.Spliced.parse(mail.html).names) == {"unsubscribe_url"}
+    assert set(splice.Spliced.parse(mail.html).names) == {"unsubscribe_url", "preferences_url"}
     assert wire.assemble(mail, making.VALUES, eight_bit=True)
 
 
@@ -98,6 +98,7 @@ def test_both_parts_tell_the_same_articles_and_links() -> None:
         "https://news.gaon.example/editions/7?lang=ko",
         "https://gaon.example",
         UNSUBSCRIBE_URL,
+        making.PREFERENCES_URL,
     }
     assert making.links_in_html(html) == expected
     assert making.links_in_text(text) == expected

@@ -276,3 +276,12 @@ def test_options_that_a_source_cannot_have_are_told(options: str, why: str) -> N
     type_ = "listpage" if options.startswith("regex") else "feed"
     with pytest.raises(provisioned.LineError, match=why):
         provisioned.sources(f"gaon | {type_} | https://gaon.example/ | {options}", own_pages="")
+
+
+def test_where_things_stand_on_article_pages_is_an_option_of_every_source_type() -> None:
+    """A feed's articles have pages as well as a list's."""
+    for type_ in ("feed", "listpage", "sitemap"):
+        line = f"gaon | {type_} | https://gaon.example/ | page.body='#news .body' page.title=h1 read=yes"
+        (spec,) = provisioned.sources(line, own_pages="")
+        assert spec.options == (("page.body", "#news .body"), ("page.title", "h1"), ("read", "yes"))
+        assert spec.reads_pages

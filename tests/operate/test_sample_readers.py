@@ -6,6 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from digest import addresses
+from digest.compose.render import Renderer
 from digest.config import Settings
 from digest.database import Database, subscribers
 from digest.database.tables import subscribers as table
@@ -35,7 +36,7 @@ async def test_a_sample_reader_who_left_is_not_added_again_by_a_restart(
         reader = await subscribers.find(connection, READER)
     assert reader is not None
     token = settings.keyring.make(TokenPurpose.LEAVE, reader.id)
-    await unsubscribe.leave(database, settings.keyring, token, now=clock())
+    await unsubscribe.leave(database, settings, Renderer(None), token, now=clock())
 
     assert await sample.seed(database, settings, now=clock.advance(hours=1)) == started_at
 

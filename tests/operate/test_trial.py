@@ -5,6 +5,7 @@ from email import message_from_bytes, policy
 import pytest
 
 from digest.clock import utc_now
+from digest.compose.render import Renderer
 from digest.config import Settings, Tls
 from digest.database import Database, subscribers
 from digest.deliver.sender import Sender
@@ -57,7 +58,7 @@ async def test_its_leaving_link_is_nobodys(database: Database, settings: Setting
 
     received = message_from_bytes(server.mails[0].content, policy=policy.default)
     token = str(received["List-Unsubscribe"]).strip("<>").rpartition("/")[2]
-    left = await unsubscribe.leave(database, settings.keyring, token, now=utc_now())
+    left = await unsubscribe.leave(database, settings, Renderer(None), token, now=utc_now())
 
     async with database.read() as connection:
         after = await subscribers.get(connection, kim.id)

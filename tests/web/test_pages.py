@@ -9,10 +9,14 @@ from selectolax.lexbor import LexborHTMLParser
 from structlog.testing import capture_logs
 
 from digest import links
+from digest.addresses import parse
+from digest.compose.render import Renderer
 from digest.config import Settings
 from digest.database import Database
-from digest.database.tables import metadata
-from digest.models import EditionState
+from digest.database.tables import metadata, signups
+from digest.models import ConsentWay, EditionState
+from digest.subscribe import signup
+from digest.subscribe.signup import Wanted
 from digest.tokens import TokenPurpose
 from tests.support import rows
 from tests.support.clock import StoppedClock
@@ -47,6 +51,8 @@ async def pages(database: Database, settings: Settings, clock: StoppedClock) -> 
         *(f"/outbox/{NAME}?view={view}" for view in ("html", "text", "headers", "source")),
         "/editions/999",
         "/nowhere",
+        "/subscribe/embed",
+        "/confirm/wrong",
     ]
 
 
@@ -58,8 +64,21 @@ async def test_every_link_that_stands_in_a_mail_is_served(
         edition = await rows.add_edition(connection, at=clock())
         reader = await rows.add_subscriber(connection, at=clock())
     token = settings.keyring.make(TokenPurpose.LEAVE, reader)
-    arguments = {"edition_url": edition, "unsubscribe_url": token, "outbox_url": None}
+    wanted = Wanted(parse("hong@gaon.example"), ("morning",), (), "ko", advert=False, how=ConsentWay.PAGE, host=None)
+    await signup.ask(database, settings, Renderer(None), wanted, payload="", now=clock())
+    async with database.read() as connection:
+        confirming = await connection.scalar(sa.select(signups.c.delivery_id))
+    assert confirming is not None
+    arguments = {
+        "edition_url": edition,
+        "unsubscribe_url": token,
+        "preferences_url": settings.keyring.make(TokenPurpose.CHOOSE, reader),
+        "subscribe_url": None,
+        "confirm_url": settings.keyring.make(TokenPurpose.CONFIRM, confirming),
+        "outbox_url": None,
+    }
     made = {name: getattr(links, name) for name in dir(links) if name.endswith("_url")}
+    del made["fresh_url"]  # stands on a row of its own: see test_preferences_page
     assert made.keys() == arguments.keys()
     for name, make in made.items():
         url = make(BASE_URL) if arguments[name] is None else make(BASE_URL, arguments[name])

@@ -88,7 +88,11 @@ async def test_post_leaves(
     assert "set-cookie" not in answer.headers
     assert await rows.state_of(database, subscribers, reader) == SubscriberState.LEFT
     async with database.read() as connection:
-        states = (await connection.execute(sa.select(deliveries.c.state))).scalars().all()
+        states = (
+            (await connection.execute(sa.select(deliveries.c.state).where(deliveries.c.subscriber_id == reader)))
+            .scalars()
+            .all()
+        )
     assert states == [DeliveryState.DROPPED]
 
 

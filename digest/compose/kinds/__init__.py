@@ -1,10 +1,13 @@
 """The message kinds that can be composed; one more is a module here, a folder of templates, and a line."""
 
 from digest.compose.kind import Kind
-from digest.compose.kinds import alert, digest
+from digest.compose.kinds import alert, confirm, digest, link, notice
 from digest.models import MessageKind
 
 KINDS: dict[MessageKind, Kind] = {
     MessageKind.DIGEST: digest,
     MessageKind.ALERT: alert,
+    MessageKind.CONFIRM: confirm,
+    MessageKind.NOTICE: notice,
+    MessageKind.LINK: link,
 }

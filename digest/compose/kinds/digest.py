@@ -26,7 +26,8 @@ __all__ = ["compose", "specimen", "view"]
 MAX_HTML_BYTES = 90_000
 WARN_HTML_BYTES = 80_000
 SUBJECT_LETTERS = 100
-_READER = {"unsubscribe_url": splice.marker(splice.UNSUBSCRIBE_URL)}
+_READERS_LINKS = (splice.UNSUBSCRIBE_URL, splice.PREFERENCES_URL)
+_READER = {name: splice.marker(name) for name in _READERS_LINKS}
 
 
 def compose(
@@ -100,7 +101,8 @@ def _html_that_fits(
 def _steps(full: EditionView) -> list[_Cuts]:
     pictures = sum(1 for article in full.contents if article.picture is not None)
     texts = len(full.contents)
-    titles = full.shown - (1 if full.lead else 0)
+    told_first = len(full.noticed.articles) + len(full.noticed.headlines) if full.noticed else 0
+    titles = full.shown - told_first - (1 if full.lead else 0)
     steps = [_Cuts(count) for count in range(pictures + 1)]
     steps += [_Cuts(pictures, count) for count in range(1, texts + 1)]
     return steps + [_Cuts(pictures, texts, count) for count in range(1, titles + 1)]
@@ -112,12 +114,13 @@ def _with_cuts(full: EditionView, cuts: _Cuts) -> EditionView:
     anchors = [article.anchor for article in full.contents]
     short = set(anchors[len(anchors) - cuts.texts :])
     sections, left_out = _fewer_titles([_smaller(section, bare, short) for section in full.sections], cuts.titles)
+    noticed = None if full.noticed is None else _smaller(full.noticed, bare, short)
     lead = full.lead
     if lead is not None and lead.anchor in bare:
         lead = replace(lead, picture=None)
     if lead is not None and lead.anchor in short:
         lead = replace(lead, excerpt="")  # it stays the lead: its title is the edition's
-    return replace(full, lead=lead, sections=tuple(sections), left_out=full.left_out + left_out)
+    return replace(full, noticed=noticed, lead=lead, sections=tuple(sections), left_out=full.left_out + left_out)
 
 
 def _smaller(section: SectionView, bare: set[str], short: set[str]) -> SectionView:
@@ -130,7 +133,7 @@ def _smaller(section: SectionView, bare: set[str], short: set[str]) -> SectionVi
 
 
 def _headline(article: ArticleView) -> HeadlineView:
-    return HeadlineView(article.title, article.link, article.same_sources, article.is_contested)
+    return HeadlineView(article.title, article.link, article.same_sources, article.is_contested, article.noticed)
 
 
 def _fewer_titles(sections: list[SectionView], count: int) -> tuple[list[SectionView], int]:
@@ -146,9 +149,11 @@ def _fewer_titles(sections: list[SectionView], count: int) -> tuple[list[Section
 
 
 def _filled_size(html: bytes, settings: Settings) -> int:
-    """Return the size of the HTML with a reader's link in it."""
-    url = links.unsubscribe_url(settings.base_url, "x" * TOKEN_LENGTH).encode()
-    return len(splice.Spliced.parse(html).fill({splice.UNSUBSCRIBE_URL: url}))
+    """Return the size of the HTML with a reader's links in it."""
+    token = "x" * TOKEN_LENGTH
+    leave, choose = links.unsubscribe_url(settings.base_url, token), links.preferences_url(settings.base_url, token)
+    urls = {splice.UNSUBSCRIBE_URL: leave.encode(), splice.PREFERENCES_URL: choose.encode()}
+    return len(splice.Spliced.parse(html).fill(urls))
 
 
 def _warnings(size: int, cuts: _Cuts) -> tuple[str, ...]:
@@ -171,4 +176,4 @@ def _context(shown: EditionView) -> Mapping[str, object]:
 
 
 def _checked(part: bytes) -> bytes:
-    return splice.checked(part, allowed=(splice.UNSUBSCRIBE_URL,))
+    return splice.checked(part, allowed=_READERS_LINKS)

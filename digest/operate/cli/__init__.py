@@ -13,7 +13,20 @@ from typer.core import TyperGroup
 
 import digest
 from digest.errors import DatabaseNotReadyError, DatabaseUnavailableError, DigestError, FixSetupError, TryLaterError
-from digest.operate.cli import alerts, articles, domains, editions, explain, service, sources, subscribers
+from digest.operate.cli import (
+    alerts,
+    articles,
+    consents,
+    domains,
+    editions,
+    explain,
+    privacy,
+    service,
+    sources,
+    subscribers,
+    subscribers_lists,
+    suppressions,
+)
 from digest.operate.cli.terminal import ExitCode, problem
 
 _EXIT_CODES = (
@@ -95,3 +108,10 @@ app.add_typer(articles.app, name="articles", rich_help_panel=_ROWS)
 app.add_typer(domains.app, name="domains", rich_help_panel=_ROWS)
 app.add_typer(editions.app, name="editions", rich_help_panel=_ROWS)
 app.add_typer(subscribers.app, name="subscribers", rich_help_panel=_ROWS)
+app.add_typer(suppressions.app, name="suppressions", rich_help_panel=_ROWS)
+app.add_typer(consents.app, name="consent", rich_help_panel=_ROWS)
+app.add_typer(privacy.app, name="privacy", rich_help_panel=_ROWS)
+
+subscribers.app.command("import")(subscribers_lists.import_)
+subscribers.app.command()(subscribers_lists.export)
+subscribers.app.command()(subscribers_lists.erase)

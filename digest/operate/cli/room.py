@@ -43,7 +43,8 @@ def load_settings(*, as_service: bool = False, overrides: Mapping[str, str] | No
 def with_database(act: "Callable[[Settings, Database], Awaitable[Result]]") -> Result:
     """Return what `act` returns, called with the settings and the open database.
 
-    Raises `DatabaseNotReadyError` when the schema is not this release's, `DatabaseUnavailableError` when there is none.
+    Raises `DatabaseNotReadyError` when the schema is not this release's, `DatabaseUnavailableError` when there is none,
+    `FixSetupError` when `SUPPRESSION_KEY` is not the key of the stored hashes.
     """
     return asyncio.run(_acted(load_settings(), act))
 
@@ -58,11 +59,14 @@ def slot_of(settings: "Settings", name: str) -> "Slot":
 
 
 async def _acted(settings: "Settings", act: "Callable[[Settings, Database], Awaitable[Result]]") -> Result:
-    from digest.database import Database, migrate
+    from digest import clock
+    from digest.database import Database, marks, migrate
+    from digest.subscribe.hashes import fingerprint
 
     database = Database.open(settings.database_url.get_secret_value(), pool_size=2)
     try:
         await migrate.require_current(database)
+        await marks.require_key(database, fingerprint(settings), now=clock.utc_now())
         return await act(settings, database)
     finally:
         await database.close()

@@ -34,7 +34,8 @@ def compare(
     found = _read(file)
     settings, kept = with_database(lambda settings, database: _load(settings, database, edition_id))
     approved, by = _counterpart(kept, found)
-    result = compared(approved.content, found, leaving=f"{settings.base_url}/u/", is_same_delivery=_SAME_DELIVERY[by])
+    leaving = (f"{settings.base_url}/u/", f"{settings.base_url}/preferences/")
+    result = compared(approved.content, found, leaving=leaving, is_same_delivery=_SAME_DELIVERY[by])
     if as_json:
         print_json(_as_json(edition_id, approved, by, result))
     else:

@@ -13,6 +13,7 @@ import typer
 
 from digest import clock
 from digest.models import Format, SubscriberState
+from digest.operate.cli import subscribers_show
 from digest.operate.cli.room import slot_of, with_database
 from digest.operate.cli.terminal import AsJson, ExitCode, moment, note, print_json, problem, say, steps, table
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from digest.models import Subscriber
 
 app = typer.Typer(help="Readers: add those who agreed elsewhere, list, remove.", no_args_is_help=True)
+app.command()(subscribers_show.show)
 
 _AT_ONCE = 50  # addresses a transaction, so that others may write in between
 _PAGE = 1000
@@ -78,8 +80,8 @@ def add(
         raise typer.BadParameter("Say where the consent came from.", param_hint="--consent")
 
     async def act(settings: "Settings", database: "Database") -> list[_Added]:
-        wish = _Wish(_slots(settings, slot), language or settings.language, format_, consent.strip())
-        return await _add_all(database, given, wish)
+        wish = _Wish(slots_of(settings, slot), language or settings.language, format_, consent.strip())
+        return await _add_all(database, settings, given, wish)
 
     results = with_database(act)
     refused = [each for each in results if each.refused]
@@ -165,7 +167,8 @@ def _lines(file: Path) -> list[str]:
     return [line for line in lines if line]
 
 
-def _slots(settings: "Settings", names: list[str] | None) -> tuple[str, ...]:
+def slots_of(settings: "Settings", names: list[str] | None) -> tuple[str, ...]:
+    """Return the slots that were named, or the only one there is."""
     if names:
         return tuple(slot_of(settings, name).name for name in names)
     if len(settings.editions) != 1:
@@ -174,35 +177,53 @@ def _slots(settings: "Settings", names: list[str] | None) -> tuple[str, ...]:
     return (settings.editions[0].name,)
 
 
-async def _add_all(database: "Database", given: list[str], wish: _Wish) -> list[_Added]:
+async def _add_all(database: "Database", settings: "Settings", given: list[str], wish: _Wish) -> list[_Added]:
     now = clock.utc_now()
     results: list[_Added] = []
     batches = [given[start : start + _AT_ONCE] for start in range(0, len(given), _AT_ONCE)]
     for batch in steps(batches, "Adding readers"):
         async with database.begin() as connection:
-            results += [await _add_one(connection, each, wish, now) for each in batch]
+            results += [await _add_one(connection, settings, each, wish, now) for each in batch]
     return results
 
 
-async def _add_one(connection: "Connection", given: str, wish: _Wish, now: "datetime") -> _Added:
+async def _add_one(connection: "Connection", settings: "Settings", given: str, wish: _Wish, now: "datetime") -> _Added:
     from digest import addresses
-    from digest.database import subscribers
-    from digest.errors import BadAddressError
+    from digest.database import consents, subscribers
+    from digest.errors import BadAddressError, SuppressedError
+    from digest.models import ConsentAct, ConsentWay, NewConsent
+    from digest.subscribe.hashes import address_hash
 
     try:
         parsed = addresses.parse(given)
     except BadAddressError as error:
         return _Added(given, refused=error.why)
-    known = await subscribers.find(connection, parsed)
-    found = await subscribers.add(
-        connection,
-        parsed,
-        slots=wish.slots,
-        language=wish.language,
-        format=wish.format,
-        consent=wish.consent,
-        at=now,
-    )
+    known, hashed = await subscribers.find(connection, parsed), address_hash(settings, parsed)
+    try:
+        found = await subscribers.add(
+            connection,
+            parsed,
+            slots=wish.slots,
+            language=wish.language,
+            format=wish.format,
+            consent=wish.consent,
+            at=now,
+            address_hash=hashed,
+        )
+    except SuppressedError:
+        return _Added(given, refused="must not be written to: bounced, complained, left for good or erased")
+    if found.state is SubscriberState.ACTIVE and (known is None or known.consent != found.consent):
+        act = NewConsent(
+            parsed,
+            hashed,
+            ConsentAct.IMPORTED,
+            ConsentWay.COMMAND,
+            now,
+            subscriber_id=found.id,
+            source=wish.consent,
+            details={"slots": list(wish.slots), "language": wish.language},
+        )
+        await consents.append(connection, act)
     return _Added(given, new=known is None, refused=_STAYS.get(found.state, ""))
 
 

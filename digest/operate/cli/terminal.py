@@ -8,8 +8,8 @@ rich's markup. Times are shown in the newspaper's zone and written to JSON in UT
 
 import json
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
 from enum import IntEnum
 from typing import TYPE_CHECKING, Annotated, TypeVar
@@ -101,6 +101,17 @@ def steps(items: Sequence[Item], what: str) -> Iterator[Item]:
     console = _console(stderr=True)
     hidden = not console.is_terminal
     yield from track(items, description=what, console=console, transient=True, disable=hidden)
+
+
+@contextmanager
+def progress(total: int, what: str) -> Iterator[Callable[[int], None]]:
+    """Give a function that is told how many more are done, and show a bar on a terminal meanwhile."""
+    from rich.progress import Progress
+
+    console = _console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda number: bar.advance(task, number)
 
 
 def waiting(what: str) -> AbstractContextManager[object]:

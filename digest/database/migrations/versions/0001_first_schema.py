@@ -25,6 +25,58 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("matter", name="pk_alerts"),
     )
     op.create_table(
+        "audit",
+        sa.Column("id", SERIAL, autoincrement=True, nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("who", sa.String(length=80), nullable=False),
+        sa.Column("from_where", sa.String(length=120), nullable=False),
+        sa.Column("whose", sa.String(length=64), server_default="", nullable=False),
+        sa.Column("what", sa.String(length=80), nullable=False),
+        sa.Column("details", sa.JSON(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_audit"),
+        sqlite_autoincrement=True,
+    )
+    op.create_index("ix_audit_at", "audit", ["at"], unique=False)
+    op.create_table(
+        "consent_texts",
+        sa.Column("text_hash", sa.String(length=64), nullable=False),
+        sa.Column("version", sa.String(length=40), nullable=False),
+        sa.Column("language", sa.String(length=8), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("first_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("text_hash", name="pk_consent_texts"),
+    )
+    op.create_table(
+        "consents",
+        sa.Column("id", SERIAL, autoincrement=True, nullable=False),
+        sa.Column("subscriber_id", SERIAL, nullable=True),
+        sa.Column("address", sa.Text(), nullable=True),
+        sa.Column("address_hash", sa.String(length=64), nullable=False),
+        sa.Column("act", sa.String(16), nullable=False),
+        sa.Column("text_version", sa.String(length=40), server_default="", nullable=False),
+        sa.Column("text_hash", sa.String(length=64), server_default="", nullable=False),
+        sa.Column("how", sa.String(16), nullable=False),
+        sa.Column("source", sa.Text(), server_default="", nullable=False),
+        sa.Column("network", sa.String(length=64), nullable=True),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("details", sa.JSON(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_consents"),
+        sqlite_autoincrement=True,
+    )
+    op.create_index("ix_consents_address_hash", "consents", ["address_hash"], unique=False)
+    op.create_index("ix_consents_at", "consents", ["at"], unique=False)
+    op.create_index("ix_consents_subscriber_id", "consents", ["subscriber_id"], unique=False)
+    op.create_table(
+        "counters",
+        sa.Column("scope", sa.String(length=32), nullable=False),
+        sa.Column("key", sa.String(length=64), nullable=False),
+        sa.Column("window_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("count", sa.Integer(), nullable=False),
+        sa.Column("last_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("scope", "key", name="pk_counters"),
+    )
+    op.create_index("ix_counters_last_at", "counters", ["last_at"], unique=False)
+    op.create_table(
         "deliveries",
         sa.Column("id", SERIAL, autoincrement=True, nullable=False),
         sa.Column("message_id", SERIAL, nullable=False),
@@ -108,6 +160,7 @@ def upgrade() -> None:
         sa.Column("stale_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("released_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("done_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("recipients_erased_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_editions"),
         sa.UniqueConstraint("slot", "planned_at", name="uq_editions_slot_planned_at"),
         sqlite_autoincrement=True,
@@ -142,6 +195,35 @@ def upgrade() -> None:
         sa.Column("next_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("site", name="pk_robots"),
     )
+    op.create_table(
+        "settings_marks",
+        sa.Column("name", sa.String(length=40), nullable=False),
+        sa.Column("mark", sa.String(length=64), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("name", name="pk_settings_marks"),
+    )
+    op.create_table(
+        "signups",
+        sa.Column("id", SERIAL, autoincrement=True, nullable=False),
+        sa.Column("address", sa.String(length=254), nullable=False),
+        sa.Column("address_hash", sa.String(length=64), nullable=False),
+        sa.Column("slots", sa.Text(), nullable=False),
+        sa.Column("sections", sa.Text(), server_default="", nullable=False),
+        sa.Column("language", sa.String(length=8), nullable=False),
+        sa.Column("advert", sa.Boolean(), nullable=False),
+        sa.Column("how", sa.String(16), nullable=False),
+        sa.Column("network", sa.String(length=64), nullable=True),
+        sa.Column("texts", sa.JSON(), nullable=False),
+        sa.Column("delivery_id", SERIAL, nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("confirmed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("id", name="pk_signups"),
+        sa.UniqueConstraint("delivery_id", name="uq_signups_delivery_id"),
+        sqlite_autoincrement=True,
+    )
+    op.create_index("ix_signups_address_hash", "signups", ["address_hash"], unique=False)
+    op.create_index("ix_signups_expires_at", "signups", ["expires_at"], unique=False)
     op.create_table(
         "slots",
         sa.Column("name", sa.String(length=32), nullable=False),
@@ -195,13 +277,28 @@ def upgrade() -> None:
         sa.Column("format", sa.String(16), nullable=False),
         sa.Column("state", sa.String(16), nullable=False),
         sa.Column("consent", sa.Text(), nullable=False),
+        sa.Column("address_hash", sa.String(length=64), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("left_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("advert_consent_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("headlines", sa.Boolean(), server_default=sa.false(), nullable=False),
+        sa.Column("words", sa.Text(), server_default="", nullable=False),
+        sa.Column("paused_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("advert_checked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("erase_asked_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_subscribers"),
         sa.UniqueConstraint("address_key", name="uq_subscribers_address_key"),
         sqlite_autoincrement=True,
     )
+    op.create_index("ix_subscribers_address_hash", "subscribers", ["address_hash"], unique=False)
     op.create_index("ix_subscribers_state", "subscribers", ["state"], unique=False)
+    op.create_table(
+        "suppressions",
+        sa.Column("address_hash", sa.String(length=64), nullable=False),
+        sa.Column("reason", sa.String(16), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("address_hash", name="pk_suppressions"),
+    )
     op.create_table(
         "articles",
         sa.Column("id", SERIAL, autoincrement=True, nullable=False),
@@ -247,6 +344,25 @@ def upgrade() -> None:
     )
     op.create_index("ix_attempts_delivery_id", "attempts", ["delivery_id"], unique=False)
     op.create_index("ix_attempts_ended_at", "attempts", ["ended_at"], unique=False)
+    op.create_table(
+        "fresh_links",
+        sa.Column("id", SERIAL, autoincrement=True, nullable=False),
+        sa.Column("delivery_id", SERIAL, nullable=False),
+        sa.Column("subscriber_id", SERIAL, nullable=False),
+        sa.Column("matter", sa.String(16), nullable=False),
+        sa.Column("new_address", sa.String(length=254), nullable=True),
+        sa.Column("asked_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("used_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["subscriber_id"], ["subscribers.id"], name="fk_fresh_links_subscriber_id", ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name="pk_fresh_links"),
+        sa.UniqueConstraint("delivery_id", name="uq_fresh_links_delivery_id"),
+        sqlite_autoincrement=True,
+    )
+    op.create_index("ix_fresh_links_expires_at", "fresh_links", ["expires_at"], unique=False)
+    op.create_index("ix_fresh_links_subscriber_id", "fresh_links", ["subscriber_id"], unique=False)
     op.create_table(
         "kept_mails",
         sa.Column("delivery_id", SERIAL, autoincrement=False, nullable=False),
@@ -295,6 +411,8 @@ def upgrade() -> None:
         sa.Column("subscriber_id", SERIAL, nullable=False),
         sa.Column("slot", sa.String(length=32), nullable=False),
         sa.Column("sections", sa.Text(), server_default="", nullable=False),
+        sa.Column("weekdays", sa.SmallInteger(), server_default=sa.text("127"), nullable=False),
+        sa.Column("hour", sa.SmallInteger(), nullable=True),
         sa.Column("since_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
             ["subscriber_id"], ["subscribers.id"], name="fk_subscriptions_subscriber_id", ondelete="CASCADE"
@@ -463,6 +581,9 @@ def downgrade() -> None:
     op.drop_table("messages")
     op.drop_index("ix_kept_mails_kept_at", table_name="kept_mails")
     op.drop_table("kept_mails")
+    op.drop_index("ix_fresh_links_subscriber_id", table_name="fresh_links")
+    op.drop_index("ix_fresh_links_expires_at", table_name="fresh_links")
+    op.drop_table("fresh_links")
     op.drop_index("ix_attempts_ended_at", table_name="attempts")
     op.drop_index("ix_attempts_delivery_id", table_name="attempts")
     op.drop_table("attempts")
@@ -470,11 +591,17 @@ def downgrade() -> None:
     op.drop_index("ix_articles_first_seen_at", table_name="articles")
     op.drop_index("ix_articles_cited_key", table_name="articles")
     op.drop_table("articles")
+    op.drop_table("suppressions")
     op.drop_index("ix_subscribers_state", table_name="subscribers")
+    op.drop_index("ix_subscribers_address_hash", table_name="subscribers")
     op.drop_table("subscribers")
     op.drop_index("ix_sources_host", table_name="sources")
     op.drop_table("sources")
     op.drop_table("slots")
+    op.drop_index("ix_signups_expires_at", table_name="signups")
+    op.drop_index("ix_signups_address_hash", table_name="signups")
+    op.drop_table("signups")
+    op.drop_table("settings_marks")
     op.drop_table("robots")
     op.drop_table("picture_hosts")
     op.drop_table("paces")
@@ -506,4 +633,13 @@ def downgrade() -> None:
         postgresql_where=sa.text("state = 'attempting'"),
     )
     op.drop_table("deliveries")
+    op.drop_index("ix_counters_last_at", table_name="counters")
+    op.drop_table("counters")
+    op.drop_index("ix_consents_subscriber_id", table_name="consents")
+    op.drop_index("ix_consents_at", table_name="consents")
+    op.drop_index("ix_consents_address_hash", table_name="consents")
+    op.drop_table("consents")
+    op.drop_table("consent_texts")
+    op.drop_index("ix_audit_at", table_name="audit")
+    op.drop_table("audit")
     op.drop_table("alerts")

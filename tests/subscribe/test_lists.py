@@ -1,0 +1,62 @@
+"""Lists of readers from elsewhere: encodings, heads, states, and what a spreadsheet would calculate."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from digest.errors import FixSetupError
+from digest.subscribe.lists import read_list, safe_cell
+
+STIBEE = (
+    "이메일 주소,이름,구독 상태,구독일,광고성 정보 수신 동의\n"
+    "kim@naver.example,김,구독중,2025-03-02 10:00,동의\nlee@naver.example,이,수신거부,2025-03-02,\n"
+)
+MAILCHIMP = '"Email Address","First Name",OPTIN_TIME\nkim@naver.example,Kim,"2025-03-02 01:02:03"\n'
+LISTMONK = (
+    "uuid,email,name,attributes,status,created_at\n1,kim@naver.example,Kim,{},enabled,2025-03-02T01:02:03Z\n"
+    "2,lee@naver.example,Lee,{},blocklisted,2025-03-02\n"
+)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp949", "utf-16"])
+def test_korean_lists_are_read_in_every_encoding_that_excel_writes(encoding: str) -> None:
+    """Excel in Korea saves CP949, and its UTF-8 begins with a BOM."""
+    kim, lee = read_list(STIBEE.encode(encoding))
+
+    assert (kim.address, kim.since, kim.advert, kim.refused) == (
+        "kim@naver.example", datetime(2025, 3, 2, tzinfo=UTC), True, "",
+    )  # fmt: skip
+    assert lee.refused == "the list says: 수신거부"
+    assert (kim.number, lee.number) == (2, 3)
+
+
+@pytest.mark.parametrize("text", [MAILCHIMP, LISTMONK])
+def test_exports_of_other_services_are_understood(text: str) -> None:
+    """The first line of each holds a reader; who was blocked there is not taken over."""
+    first, *others = read_list(text.encode())
+
+    assert (first.address, first.since) == ("kim@naver.example", datetime(2025, 3, 2, tzinfo=UTC))
+    assert all(each.refused for each in others)
+
+
+def test_a_list_without_heads_is_read_from_its_first_line() -> None:
+    """A plain column of addresses is the commonest list of all; its first line is a reader, too."""
+    assert [line.address for line in read_list(b"kim@naver.example\n\nlee@naver.example\n")] == [
+        "kim@naver.example",
+        "lee@naver.example",
+    ]
+
+
+@pytest.mark.parametrize("content", [b"\xff\x00\x81", "이름,전화\n김,010\n".encode()])
+def test_a_list_without_addresses_or_in_an_unknown_encoding_is_refused(content: bytes) -> None:
+    """Guessing would import garbage."""
+    with pytest.raises(FixSetupError):
+        read_list(content)
+
+
+def test_a_cell_that_a_spreadsheet_would_calculate_comes_back_as_it_was() -> None:
+    """`=1+1@x.example` is an address; in our report it must not run."""
+    cell = safe_cell("=1+1@x.example")
+
+    assert not cell.startswith("=")
+    assert read_list(f"email\n{cell}\n".encode())[0].address == "=1+1@x.example"

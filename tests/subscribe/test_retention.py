@@ -1,0 +1,225 @@
+"""Erasing: after it the address stands nowhere; what the periods end is gone, and nothing else."""
+
+import json
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from digest.addresses import Address, parse
+from digest.config import Settings
+from digest.database import Database, audit, consents, subscribers, suppressions
+from digest.database.tables import attempts, deliveries, fresh_links, kept_mails, messages, metadata, signups
+from digest.database.tables import consents as consent_table
+from digest.database.tables import subscribers as reader_table
+from digest.models import (
+    ConsentAct,
+    ConsentWay,
+    DeliveryState,
+    Format,
+    LinkMatter,
+    NewConsent,
+    SubscriberState,
+    SuppressionReason,
+)
+from digest.operate.prove import find_everywhere
+from digest.subscribe import retention
+from digest.subscribe.hashes import address_hash
+from digest.subscribe.personal import PERSONAL
+from tests.support.clock import StoppedClock
+from tests.support.rows import add_delivery, state_of
+from tests.support.settings import make_settings
+
+pytestmark = pytest.mark.anyio
+
+KIM, LEE = parse("Kim.Gaon@naver.example"), parse("lee@naver.example")
+
+
+@pytest.fixture
+def settings(tmp_path: Path, database_url: str) -> Settings:
+    return make_settings(data_dir=tmp_path / "var", database_url=database_url)
+
+
+async def plant(database: Database, settings: Settings, address: Address, clock: StoppedClock) -> tuple[int, int]:
+    """Put an address into every column and folder that may hold it; return reader and delivery."""
+    hashed, text = address_hash(settings, address), str(address)
+    async with database.begin() as connection:
+        reader = await subscribers.add(
+            connection, address, slots=["morning"], language="ko", format=Format.HTML,
+            consent=f"a mail of {text}", at=clock(), address_hash=hashed,
+        )  # fmt: skip
+        delivery_id = await add_delivery(connection, reader.id, at=clock(), state=DeliveryState.ACCEPTED)
+        which = deliveries.c.id == delivery_id
+        await connection.execute(
+            sa.update(deliveries)
+            .where(which)
+            .values(recipient=text, recipient_key=address.key, reply_text=f"<{text}> ok", settled_at=clock())
+        )
+        await connection.execute(
+            sa.update(messages)
+            .where(messages.c.id == sa.select(deliveries.c.message_id).where(which).scalar_subquery())
+            .values(subject=f"{text}: 확인", headers=text.encode(), text=text.encode(), html=text.encode())
+        )
+        await connection.execute(
+            sa.insert(attempts).values(
+                delivery_id=delivery_id, ended_at=clock(), outcome=DeliveryState.ACCEPTED, charged=True, detail=text
+            )
+        )
+        await connection.execute(
+            sa.insert(kept_mails).values(delivery_id=delivery_id, content=f"To: {text}\r\n".encode(), kept_at=clock())
+        )
+        await connection.execute(
+            sa.insert(signups).values(
+                address=text, address_hash=hashed, slots="morning", language="ko", advert=False, how=ConsentWay.PAGE,
+                texts={}, created_at=clock(), expires_at=clock() + timedelta(hours=72),
+            )
+        )  # fmt: skip
+        await connection.execute(
+            sa.insert(fresh_links).values(
+                delivery_id=delivery_id, subscriber_id=reader.id, matter=LinkMatter.NEW_ADDRESS, new_address=text,
+                asked_at=clock(), expires_at=clock() + timedelta(minutes=30),
+            )
+        )  # fmt: skip
+        await consents.append(
+            connection,
+            NewConsent(
+                address, hashed, ConsentAct.GIVEN, ConsentWay.DESK, clock(), subscriber_id=reader.id,
+                source=f"by telephone, {text}", network="203.0.113.0/24",
+            ),
+        )  # fmt: skip
+    folder = settings.data_dir / "outbox"
+    folder.mkdir(parents=True, exist_ok=True)
+    name = f"{clock():%Y%m%dT%H%M%S%f}Z-{hashed[:8]}"
+    (folder / f"{name}.eml").write_bytes(f"To: {text}\r\n\r\n".encode())
+    (folder / f"{name}.json").write_text(json.dumps({"recipient": text}))
+    return reader.id, delivery_id
+
+
+async def test_after_erasing_the_address_stands_nowhere(
+    database: Database, settings: Settings, clock: StoppedClock
+) -> None:
+    """Not in a row, not in a page of SQLite that nobody uses, not in its log, not in a file; others keep theirs."""
+    await plant(database, settings, KIM, clock)
+    await plant(database, settings, LEE, clock)
+    before = await find_everywhere(database, settings, KIM)
+
+    erased = await retention.erase(database, settings, KIM, how=ConsentWay.PAGE, now=clock())
+
+    assert erased.rows == 4
+    assert {each.partition(" ")[0] for each in before} >= {
+        row.where
+        for row in PERSONAL
+        if "." in row.where and not row.where.endswith((".network", ".who", ".from_where"))
+    }
+    assert await find_everywhere(database, settings, KIM) == []
+    assert len(await find_everywhere(database, settings, LEE)) == len(before)
+
+
+async def test_erasing_leaves_the_proof_and_the_suppression(
+    database: Database, settings: Settings, clock: StoppedClock
+) -> None:
+    """An inquiry names the address; its hash finds the consent and that it was erased. No list brings it back."""
+    _, delivery_id = await plant(database, settings, KIM, clock)
+    hashed = address_hash(settings, KIM)
+
+    await retention.erase(database, settings, KIM, how=ConsentWay.PAGE, now=clock())
+
+    async with database.read() as connection:
+        acts = await consents.of_address(connection, hashed)
+        suppressed = await suppressions.find(connection, hashed)
+    assert [(each.act, each.address) for each in acts] == [(ConsentAct.GIVEN, None), (ConsentAct.ERASED, None)]
+    assert suppressed is not None
+    assert suppressed.reason is SuppressionReason.ERASED
+    assert await state_of(database, deliveries, delivery_id) == DeliveryState.ACCEPTED
+
+
+async def test_nobody_is_erased_under_a_mail_on_the_wire(
+    database: Database, settings: Settings, clock: StoppedClock
+) -> None:
+    """It would come back to a row without an address. The next pass finishes what was asked for."""
+    reader_id, delivery_id = await plant(database, settings, KIM, clock)
+    async with database.begin() as connection:
+        which = sa.update(deliveries).where(deliveries.c.id == delivery_id)
+        await connection.execute(which.values(state=DeliveryState.ATTEMPTING))
+
+    erased = await retention.erase(database, settings, KIM, how=ConsentWay.PAGE, now=clock())
+
+    assert erased.on_the_wire
+    assert await state_of(database, reader_table, reader_id) == SubscriberState.STOPPED
+    async with database.begin() as connection:
+        await connection.execute(which.values(state=DeliveryState.ACCEPTED))
+    await retention.keep_periods(database, settings, now=clock())
+    async with database.read() as connection:
+        assert await subscribers.find(connection, KIM) is None
+
+
+async def test_who_left_is_kept_for_thirty_days_and_then_by_hash_alone(
+    database: Database, settings: Settings, clock: StoppedClock
+) -> None:
+    """개인정보 보호법 제21조; the second pass has nothing to do."""
+    reader_id, _ = await plant(database, settings, KIM, clock)
+    async with database.begin() as connection:
+        await subscribers.leave(connection, reader_id, at=clock())
+
+    early = await retention.keep_periods(database, settings, now=clock() + timedelta(days=29))
+    done = await retention.keep_periods(database, settings, now=clock() + timedelta(days=30))
+    again = await retention.keep_periods(database, settings, now=clock() + timedelta(days=30))
+
+    assert (early.people, done.people, again) == (0, 1, retention.Done())
+    async with database.read() as connection:
+        suppressed = await suppressions.find(connection, address_hash(settings, KIM))
+    assert suppressed is not None
+    assert suppressed.reason is SuppressionReason.LEFT_FOR_GOOD
+    assert not [each for each in await find_everywhere(database, settings, KIM) if each[0] != "/"]
+
+
+async def test_what_is_not_confirmed_is_gone_after_72_hours(
+    database: Database, settings: Settings, clock: StoppedClock
+) -> None:
+    """The request, the address of its mail, and no suppression: they never were readers."""
+    async with database.begin() as connection:
+        delivery_id = await add_delivery(connection, 999, at=clock(), state=DeliveryState.ACCEPTED)
+        await connection.execute(
+            sa.insert(signups).values(
+                address="hong@naver.example", address_hash="1" * 64, slots="morning", language="ko", advert=False,
+                how=ConsentWay.PAGE, texts={}, delivery_id=delivery_id, created_at=clock(),
+                expires_at=clock() + timedelta(hours=72),
+            )
+        )  # fmt: skip
+    hong = parse("hong@naver.example")
+
+    await retention.keep_periods(database, settings, now=clock() + timedelta(hours=71))
+    assert await find_everywhere(database, settings, hong)
+    await retention.keep_periods(database, settings, now=clock() + timedelta(hours=72))
+
+    assert await find_everywhere(database, settings, hong) == []
+    async with database.read() as connection:
+        assert not await suppressions.is_suppressed(connection, "1" * 64)
+
+
+async def test_networks_ended_mails_and_the_audit_go_by_their_age(
+    database: Database, settings: Settings, clock: StoppedClock
+) -> None:
+    """A reader who stays keeps the proof of consent; from where it came is kept three months."""
+    await plant(database, settings, KIM, clock)
+    async with database.begin() as connection:
+        await connection.execute(sa.delete(kept_mails))
+        await audit.note(connection, at=clock(), who="desk", from_where="here", what="subscribers.export")
+
+    await retention.keep_periods(database, settings, now=clock() + timedelta(days=93))
+    await retention.keep_periods(database, settings, now=clock() + timedelta(days=732))
+
+    async with database.read() as connection:
+        kept = (await connection.execute(sa.select(consent_table.c.address, consent_table.c.network))).one()
+        assert (await connection.execute(sa.select(deliveries.c.recipient))).scalar_one() == ""
+        assert (await connection.execute(sa.select(messages.c.text))).scalar_one() == b""
+        assert await connection.scalar(sa.select(sa.func.count()).select_from(metadata.tables["audit"])) == 0
+    assert kept == (str(KIM), None)
+
+
+def test_the_table_of_personal_columns_names_real_ones() -> None:
+    """A column that was renamed would silently be in no one's care."""
+    columns = {f"{table.name}.{column.name}" for table in metadata.sorted_tables for column in table.columns}
+
+    assert {row.where for row in PERSONAL if not row.where.endswith("/")} <= columns
