@@ -153,6 +153,7 @@ async def test_one_click_and_never_again(paper: Paper) -> None:
     paper.clock.advance(days=1)
     paper.feed.publish(["셋째 소식"], paper.clock())
     await paper.tick()
-    assert paper.sink.times_taken() == {"kim@reader.example": 1, "lee@reader.example": 3}
+    # One edition and the notice of having left (법 제50조⑦), and nothing after it.
+    assert paper.sink.times_taken() == {"kim@reader.example": 2, "lee@reader.example": 3}
     for edition in await paper.editions():
         assert (await paper.counts(edition.id)).adds_up
