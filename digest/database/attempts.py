@@ -13,6 +13,9 @@ index of what waits, so that neither what is held, paced or not yet due nor what
 providers have something due is found by one step of the index each, and how much may be claimed of it by `paces`.
 Times and owners are passed in; an owner is one run of one worker: a name that is never used again. All but `expire`
 are for `Database.write`, many times a second.
+
+Longer than other modules because every condition of that chart, and the statements they stand in, are to be read side
+by side: a claim, a mark and its end that disagree lose a mail or send it twice.
 """
 
 from collections.abc import Callable, Collection, Sequence

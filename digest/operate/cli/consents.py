@@ -67,19 +67,24 @@ def show(
         ruled_out = None if suppressed is None else {"reason": suppressed.reason, "at": suppressed.at}
         print_json({"suppressed": ruled_out, "consents": [_as_row(each) for each in found]})
     else:
-        rows = [
-            (moment(c.at, settings.zone), c.act, c.how, c.source, c.text_version, c.network, _details(c)) for c in found
-        ]
-        if rows:
-            table(("when", "what", "how", "from", "text", "network", "details"), rows)
-        if texts:
-            for text_hash, body in bodies.items():
-                say(f"Text {text_hash[:12]}:\n{body or '(not kept)'}\n" if text_hash else "")
-        if suppressed is not None:
-            say(f"Must not be written to ({suppressed.reason}) since {moment(suppressed.at, settings.zone)}.")
+        _print(settings, found, suppressed, bodies if texts else {})
     if not found and suppressed is None:
         problem("The ledger knows nothing of this address.")
         raise typer.Exit(ExitCode.NO)
+
+
+def _print(
+    settings: "Settings", found: "list[Consent]", suppressed: "Suppression | None", bodies: dict[str, str]
+) -> None:
+    rows = [
+        (moment(c.at, settings.zone), c.act, c.how, c.source, c.text_version, c.network, _details(c)) for c in found
+    ]
+    if rows:
+        table(("when", "what", "how", "from", "text", "network", "details"), rows)
+    for text_hash, body in bodies.items():
+        say(f"Text {text_hash[:12]}:\n{body or '(not kept)'}\n" if text_hash else "")
+    if suppressed is not None:
+        say(f"Must not be written to ({suppressed.reason}) since {moment(suppressed.at, settings.zone)}.")
 
 
 @app.command()

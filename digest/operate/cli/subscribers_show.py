@@ -35,23 +35,29 @@ def show(
         raise typer.Exit(ExitCode.NO)
     settings, reader, chosen = loaded
     if as_json:
-        print_json(
-            {
-                "id": reader.id,
-                "address": str(reader.address),
-                "state": reader.state,
-                "language": chosen.language,
-                "format": chosen.format,
-                "headlines": chosen.headlines,
-                "words": chosen.words,
-                "paused_until": chosen.paused_until,
-                "slots": [
-                    {"slot": each.slot, "days": _days(each), "hour": each.hour, "sections": each.sections}
-                    for each in chosen.slots
-                ],
-            }
-        )
-        return
+        print_json(_as_json(reader, chosen))
+    else:
+        _print(settings, reader, chosen)
+
+
+def _as_json(reader: "Subscriber", chosen: "Choices") -> dict[str, object]:
+    return {
+        "id": reader.id,
+        "address": str(reader.address),
+        "state": reader.state,
+        "language": chosen.language,
+        "format": chosen.format,
+        "headlines": chosen.headlines,
+        "words": chosen.words,
+        "paused_until": chosen.paused_until,
+        "slots": [
+            {"slot": each.slot, "days": _days(each), "hour": each.hour, "sections": each.sections}
+            for each in chosen.slots
+        ],
+    }
+
+
+def _print(settings: "Settings", reader: "Subscriber", chosen: "Choices") -> None:
     pairs(
         [
             ("id", str(reader.id)),
