@@ -23,7 +23,7 @@ from digest import clock
 from digest.database import Database, deliveries
 from digest.database.tables import deliveries as rows
 from digest.deliver.settle import settle
-from digest.models import DeliveryState
+from digest.models.deliveries import DeliveryState
 from tests.support.sink import Sink, running_sink
 
 _PER_LANE = 2 + 8  # on the wire and behind the dot; marked ahead or not yet written down (deliver/journal)

@@ -20,7 +20,7 @@ from benchmarks.tools import Run
 from digest import addresses, clock
 from digest.database import Database, messages
 from digest.database.tables import deliveries
-from digest.models import DeliveryState, Lane, Mail, MessageKind, NewMessage
+from digest.models.deliveries import DeliveryState, Lane, Mail, MessageKind, NewMessage
 from tests.support.ledger import make_headers
 
 

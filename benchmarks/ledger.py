@@ -17,15 +17,9 @@ import sqlalchemy as sa
 from digest import clock
 from digest.database import Database, messages, migrate
 from digest.database.tables import editions, subscribers, subscriptions
-from digest.models import (
-    EditionState,
-    Format,
-    Mail,
-    MessageKind,
-    NewMessage,
-    SubscriberState,
-    Variant,
-)
+from digest.models.deliveries import Mail, MessageKind, NewMessage
+from digest.models.editions import EditionState
+from digest.models.readers import Format, SubscriberState, Variant
 from digest.splice import DATE, MESSAGE_ID, RECIPIENT, UNSUBSCRIBE_URL, marker
 from tests.support import postgres
 

@@ -15,7 +15,8 @@ from zoneinfo import ZoneInfo
 
 from digest.collect.near import compare, signature
 from digest.collect.sources import feed
-from digest.models import ArticleText, Signature
+from digest.models.articles import ArticleText
+from digest.models.stories import Signature
 from tests.collect import near_pairs
 from tests.collect.near_pairs import Pair
 

@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 
 from digest.collect.page import read_page
 from digest.errors import SourceUnreadableError
-from digest.models import PageText
+from digest.models.articles import PageText
 from tests.support.page_measure import bare, overlap
 
 PAGES = Path(__file__).resolve().parents[2] / "shared" / "samples" / "pages"

@@ -13,10 +13,10 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from digest import clock, events
-from digest.config import Tls
 from digest.database import Database
 from digest.deliver.sender import Sender
 from digest.deliver.transports.smtp import Relay, SmtpTransport
+from digest.models.deliveries import Tls
 from tests.support.settings import make_settings
 
 

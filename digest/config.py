@@ -23,7 +23,9 @@ from pydantic_core import ErrorDetails
 
 from digest import addresses, given, limits, provisioned
 from digest.errors import BadAddressError, SettingMistake, SettingsError
-from digest.models import RelaySpec, Slot, SourceSpec, Tls
+from digest.models.deliveries import RelaySpec, Tls
+from digest.models.editions import Slot
+from digest.models.sources import SourceSpec
 from digest.tokens import Keyring
 
 ENV_FILE = Path(".env")

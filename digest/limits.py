@@ -18,7 +18,7 @@ from datetime import date
 
 from digest.addresses import parse
 from digest.errors import BadAddressError
-from digest.models import Lane
+from digest.models.deliveries import Lane
 from digest.providers import OTHERS, OTHERS_NAME, large, name_for, own_name
 from digest.provisioned import LineError
 

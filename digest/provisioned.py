@@ -20,7 +20,9 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from digest import schedule
-from digest.models import ALL_SECTIONS, MAIN_RELAY, Purpose, RelaySpec, Rights, Slot, SourceSpec, Tls
+from digest.models.deliveries import MAIN_RELAY, RelaySpec, Tls
+from digest.models.editions import ALL_SECTIONS, Slot
+from digest.models.sources import Purpose, Rights, SourceSpec
 
 _QUOTED = r"""(?<==)"[^"]*"|(?<==)'[^']*'"""
 _PART = re.compile(rf"(?:^|(?<=\|))((?:{_QUOTED}|[^|])*)")

@@ -26,7 +26,8 @@ from digest.collect.sources import SOURCE_TYPES
 from digest.config import Settings
 from digest.database import Database, sources, turns
 from digest.errors import SettingMistake, SettingsError, WrongStateError
-from digest.models import FoundArticle, Source, SourceSpec
+from digest.models.articles import FoundArticle
+from digest.models.sources import Source, SourceSpec
 from digest.outbound import Outbound
 
 __all__ = ["CollectReport", "Look", "collect_due", "collect_source", "host_queue", "look", "provision"]

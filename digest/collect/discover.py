@@ -21,7 +21,8 @@ from digest.collect.source import Parsed, is_same_site
 from digest.collect.sources.listpage import MAY_BE_EMPTY
 from digest.config import Settings
 from digest.errors import AddressRefusedError, DigestError, SourceUnreadableError
-from digest.models import FoundArticle, SourceSpec
+from digest.models.articles import FoundArticle
+from digest.models.sources import SourceSpec
 from digest.outbound import Outbound
 
 _TYPES = ("feed", "sitemap", "listpage")  # in this order: a web page is a list of sorts, whatever else it is

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from digest.collect.source import MAX_ARTICLES, Parsed, is_same_site
 from digest.errors import DigestError
-from digest.models import FoundArticle
+from digest.models.articles import FoundArticle
 
 Get = Callable[[str], Awaitable[Parsed]]
 """Fetch one address and read it as a document of the source."""

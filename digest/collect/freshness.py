@@ -16,7 +16,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from digest.models import FoundArticle
+from digest.models.articles import FoundArticle
 
 ALERT_AFTER = 3
 """Failures in a row before a person is told: fewer are what every site has now and then."""

@@ -22,7 +22,8 @@ from digest.collect.source import Parsed
 from digest.config import Settings
 from digest.database.identity import mark
 from digest.errors import DigestError
-from digest.models import FoundArticle, Purpose, Source, SourceSpec
+from digest.models.articles import FoundArticle
+from digest.models.sources import Purpose, Source, SourceSpec
 from digest.outbound import Outbound
 
 

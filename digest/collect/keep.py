@@ -22,7 +22,8 @@ from digest.database.connection import Connection
 from digest.database.finds import Stored
 from digest.database.turns import Fetched
 from digest.errors import DatabaseUnavailableError
-from digest.models import FoundArticle, Purpose, Source
+from digest.models.articles import FoundArticle
+from digest.models.sources import Purpose, Source
 
 _PROBLEM_LETTERS = 1000
 _NOTHING = Stored(0, 0)

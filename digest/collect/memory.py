@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from digest import __version__
-from digest.models import SourceSpec
+from digest.models.sources import SourceSpec
 
 Marks = tuple[bytes, bytes, bytes]
 """Short forms of an article's guid, link and title keys; zeros where it has none."""

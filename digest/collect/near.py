@@ -18,7 +18,7 @@ import unicodedata
 from collections.abc import Sequence
 
 from digest.collect.near_facts import contradiction, facts_of
-from digest.models import Likeness, Signature
+from digest.models.stories import Likeness, Signature
 
 LIKE = 0.48
 """From this score on two texts are one story."""

@@ -11,7 +11,7 @@ There is no list of towns: what ends in 시, 군, 구 and the like is one, but f
 
 import re
 
-from digest.models import Facts
+from digest.models.stories import Facts
 
 _WORD = re.compile(r"[가-힣A-Za-z0-9]+")
 _CITY = re.compile(

@@ -16,7 +16,7 @@ from lxml import etree
 from digest.collect.charset import decode
 from digest.collect.normalize import clean_title, shorten, usable_link
 from digest.errors import SourceUnreadableError
-from digest.models import Source, SourceState
+from digest.models.sources import Source, SourceState
 
 _MAX_BYTES = 5_000_000
 _MAX_FEEDS = 1000

@@ -26,7 +26,7 @@ from digest.collect.pages.metadata import Metadata, read_metadata
 from digest.collect.pages.tidy import ADDRESS, BYLINE
 from digest.collect.source import Options
 from digest.errors import SourceUnreadableError
-from digest.models import MostRead, PageText, Picture
+from digest.models.articles import MostRead, PageText, Picture
 
 __all__ = ["MostRead", "PageText", "Selectors", "check_selectors", "read_page", "selectors_of"]
 

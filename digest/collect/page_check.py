@@ -16,7 +16,7 @@ from digest.collect.politeness import HostQueue
 from digest.collect.reader import Reader
 from digest.config import Settings
 from digest.errors import DigestError
-from digest.models import FoundArticle, PageText
+from digest.models.articles import FoundArticle, PageText
 from digest.outbound import Outbound
 
 _SECONDS = 15.0

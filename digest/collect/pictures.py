@@ -13,7 +13,7 @@ from digest.clock import Clock
 from digest.config import Settings
 from digest.database import Database, articles
 from digest.errors import DigestError
-from digest.models import FoundArticle
+from digest.models.articles import FoundArticle
 from digest.outbound import Outbound
 
 _SECONDS = 5

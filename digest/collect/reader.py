@@ -32,7 +32,7 @@ from digest.collect.source import Options, Parsed
 from digest.collect.sources import SOURCE_TYPES, feed
 from digest.errors import SourceUnreadableError, TryLaterError
 from digest.events import failure
-from digest.models import PageText
+from digest.models.articles import PageText
 
 _MAX_MEMORY_BYTES = 1 << 30
 _START_SECONDS = 60

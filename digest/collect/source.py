@@ -14,7 +14,7 @@ from typing import Protocol
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from digest.models import FoundArticle
+from digest.models.articles import FoundArticle
 
 MAX_ARTICLES = 1000
 """The newest articles taken of one document. Papers list 10 to 100; more is an archive, and would hold up the rest."""

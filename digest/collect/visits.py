@@ -34,7 +34,7 @@ from digest.config import Settings
 from digest.database import Database, alerts, articles, finds, most_read, pages, stories
 from digest.database.pages import Marks, PageTurn
 from digest.errors import DatabaseUnavailableError, DigestError, SourceGoneError
-from digest.models import PageState, PageText, WithdrawnBy
+from digest.models.articles import PageState, PageText, WithdrawnBy
 from digest.outbound import Outbound
 
 _AT_ONCE = 8

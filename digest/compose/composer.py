@@ -35,7 +35,9 @@ from digest.database import (
 from digest.database.audience import Past
 from digest.errors import TryLaterError, WrongStateError
 from digest.events import event
-from digest.models import Edition, EditionState, Mail, MessageKind, NewMessage, PlacedArticle, Variant
+from digest.models.deliveries import Mail, MessageKind, NewMessage
+from digest.models.editions import Edition, EditionState, PlacedArticle
+from digest.models.readers import Variant
 
 _ROUNDS = 4
 

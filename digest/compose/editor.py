@@ -34,7 +34,9 @@ from digest.database import (
 from digest.database.slots import SlotHistory
 from digest.errors import DatabaseUnavailableError, DigestError, WrongStateError
 from digest.events import event, failure
-from digest.models import Article, DropReason, Edition, EditionState, PlacedArticle, Slot
+from digest.models.articles import Article
+from digest.models.deliveries import DropReason
+from digest.models.editions import Edition, EditionState, PlacedArticle, Slot
 
 LOOKED_AHEAD = timedelta(minutes=2)
 """So long before an edition's planned time the pages of its articles are looked at once more."""

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from digest.compose.render import Renderer
 from digest.config import Settings
-from digest.models import Mail
+from digest.models.deliveries import Mail
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from digest import links, splice
 from digest.config import Settings
-from digest.models import Mail
+from digest.models.deliveries import Mail
 from digest.tokens import TokenPurpose
 
 _NOBODY = 0  # rows are counted from 1

@@ -23,7 +23,8 @@ from digest.config import Settings
 from digest.database import Connection, Database, editions, messages, renewals
 from digest.database.renewals import Waiting
 from digest.events import event
-from digest.models import MessageKind, NewMessage, Variant
+from digest.models.deliveries import MessageKind, NewMessage
+from digest.models.readers import Variant
 
 
 async def renew_stale(database: Database, settings: Settings, renderer: Renderer, *, clock: Clock) -> list[int]:

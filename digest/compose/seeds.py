@@ -12,7 +12,9 @@ from datetime import datetime
 from digest.compose.nobody import with_nobodys_link
 from digest.config import Settings
 from digest.database import Connection, kept_mails, messages
-from digest.models import Edition, Format, Lane, Mail, MessageKind, NewMessage, Variant
+from digest.models.deliveries import Lane, Mail, MessageKind, NewMessage
+from digest.models.editions import Edition
+from digest.models.readers import Format, Variant
 
 
 def main_variant(settings: Settings) -> Variant | None:

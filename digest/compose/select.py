@@ -20,7 +20,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from digest.models import ALL_SECTIONS, Article, PlacedArticle, Placement, Rights, Role, Slot, Variant
+from digest.models.articles import Article
+from digest.models.editions import ALL_SECTIONS, PlacedArticle, Placement, Role, Slot
+from digest.models.readers import Variant
+from digest.models.sources import Rights
 
 SHOWN = frozenset({Role.LEAD, Role.ARTICLE, Role.HEADLINE})
 

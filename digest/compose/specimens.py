@@ -6,21 +6,10 @@ They are never mailed to readers: tests and `digest doctor` compose them to find
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from digest.models import (
-    Alert,
-    Article,
-    ArticleText,
-    Correction,
-    CorrectionKind,
-    Edition,
-    EditionState,
-    MostRead,
-    Picture,
-    PlacedArticle,
-    Placement,
-    Rights,
-    Role,
-)
+from digest.models.alerts import Alert
+from digest.models.articles import Article, ArticleText, CorrectionKind, MostRead, Picture
+from digest.models.editions import Correction, Edition, EditionState, PlacedArticle, Placement, Role
+from digest.models.sources import Rights
 
 _AT = datetime(2026, 11, 22, 22, 0, tzinfo=UTC)
 _SITE = "https://news.example.com/news/view.php?idx="

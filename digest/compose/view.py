@@ -17,7 +17,9 @@ from html import escape
 from digest import links
 from digest.config import Settings
 from digest.languages import Words, words
-from digest.models import Correction, CorrectionKind, Edition, Picture, PlacedArticle, Rights, Role
+from digest.models.articles import CorrectionKind, Picture
+from digest.models.editions import Correction, Edition, PlacedArticle, Role
+from digest.models.sources import Rights
 
 PICTURE_WIDTH = 552  # pixels: the mail's 600 less its margins
 PICTURE_MAX_HEIGHT = 736  # a portrait picture is made narrower rather than higher than a screen

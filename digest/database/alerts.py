@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from digest.database.connection import Connection
 from digest.database.once import insert_once
 from digest.database.tables import alerts
-from digest.models import Alert
+from digest.models.alerts import Alert
 
 MAIL_EVERY = timedelta(hours=1)
 

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from digest.database.connection import Connection
 from digest.database.tables import deliveries, editions, is_of_edition, message_articles, messages
-from digest.models import DeliveryState, DropReason
+from digest.models.deliveries import DeliveryState, DropReason
 
 _WAITS = (DeliveryState.QUEUED, DeliveryState.DEFERRED)
 _WENT_OUT = (

@@ -17,7 +17,8 @@ from digest.database.finds import Stored
 from digest.database.identity import Marked, mark
 from digest.database.once import insert_once
 from digest.database.revisions import revision_row
-from digest.models import FoundArticle, Source
+from digest.models.articles import FoundArticle
+from digest.models.sources import Source
 
 _a = tables.articles.c
 _PER_QUERY = 400

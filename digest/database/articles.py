@@ -17,7 +17,8 @@ from digest.database.connection import Connection
 from digest.database.once import insert_once
 from digest.database.revisions import text_of
 from digest.errors import NotFoundError
-from digest.models import Article, EditionState, WithdrawnBy
+from digest.models.articles import Article, WithdrawnBy
+from digest.models.editions import EditionState
 
 RECHECK_PICTURE_HOSTS = timedelta(days=7)
 _PER_QUERY = 400  # bound values in one statement; SQLite of 2020 takes 999

@@ -39,16 +39,9 @@ from digest.database.tables import (
     messages,
     subscribers,
 )
-from digest.models import (
-    MAIN_RELAY,
-    Delivery,
-    DeliveryState,
-    DropReason,
-    EditionState,
-    Lane,
-    MessageKind,
-    SubscriberState,
-)
+from digest.models.deliveries import MAIN_RELAY, Delivery, DeliveryState, DropReason, Lane, MessageKind
+from digest.models.editions import EditionState
+from digest.models.readers import SubscriberState
 
 _Statement = TypeVar("_Statement")
 

@@ -20,7 +20,9 @@ import sqlalchemy as sa
 from digest.database.connection import Connection
 from digest.database.editions import PUBLIC
 from digest.database.tables import deliveries, edition_articles, editions, is_of_edition, subscribers, subscriptions
-from digest.models import DeliveryState, Edition, Format, Role, SubscriberState, Told, Variant
+from digest.models.deliveries import DeliveryState
+from digest.models.editions import Edition, Role, Told
+from digest.models.readers import Format, SubscriberState, Variant
 
 MAX_HAD = 8
 _MAY_BE_READ = (

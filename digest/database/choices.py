@@ -25,15 +25,9 @@ from digest.database.tables import (
     subscriptions,
 )
 from digest.errors import NotFoundError
-from digest.models import (
-    Choices,
-    DeliveryState,
-    DropReason,
-    EditionState,
-    SlotChoice,
-    SubscriberState,
-    Variant,
-)
+from digest.models.deliveries import DeliveryState, DropReason
+from digest.models.editions import EditionState
+from digest.models.readers import Choices, SlotChoice, SubscriberState, Variant
 
 _LATEST = 30  # editions of a slot whose sections are offered
 _MAY_CHOOSE = (SubscriberState.ACTIVE, SubscriberState.PAUSED)

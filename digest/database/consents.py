@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from digest.database.connection import Connection
 from digest.database.once import insert_once
 from digest.database.tables import consent_texts, consents
-from digest.models import Consent, NewConsent
+from digest.models.consents import Consent, NewConsent
 
 _AT_ONCE = 1000
 

@@ -13,7 +13,8 @@ import sqlalchemy as sa
 from digest.database.connection import Connection
 from digest.database.once import insert_once
 from digest.database.tables import articles, corrections, editions, message_articles, messages, revisions
-from digest.models import Correction, CorrectionKind, Edition, Told
+from digest.models.articles import CorrectionKind
+from digest.models.editions import Correction, Edition, Told
 
 MOST_TOLD = 5
 

@@ -16,7 +16,8 @@ import sqlalchemy as sa
 from digest.database.connection import Connection
 from digest.database.tables import deliveries, editions, is_attempting, is_of_edition, is_waiting, subscribers
 from digest.errors import NotFoundError
-from digest.models import DeliveryCounts, DeliveryState, DropReason, EditionState, Lane, Reply
+from digest.models.deliveries import DeliveryCounts, DeliveryState, DropReason, Lane, Reply
+from digest.models.editions import EditionState
 
 _WORD_COMES_WITHIN = timedelta(days=1)
 _LOOKED_BACK = timedelta(days=7)  # a cancelled edition's last mails may be on the wire, and come back deferred

@@ -16,7 +16,9 @@ from digest.database.connection import Connection
 from digest.database.once import insert_once
 from digest.database.tables import deliveries, domains, editions, is_waiting, subscribers
 from digest.errors import NotFoundError, WrongStateError
-from digest.models import DeliveryState, EditionState, SubscriberState
+from digest.models.deliveries import DeliveryState
+from digest.models.editions import EditionState
+from digest.models.readers import SubscriberState
 
 _d = deliveries.c
 _DAY = timedelta(days=1)

@@ -17,15 +17,8 @@ from digest.database.connection import Connection
 from digest.database.once import insert_once
 from digest.database.tables import articles, edition_articles, editions
 from digest.errors import NotFoundError
-from digest.models import (
-    Edition,
-    EditionState,
-    MostRead,
-    PlacedArticle,
-    Placement,
-    Role,
-    Slot,
-)
+from digest.models.articles import MostRead
+from digest.models.editions import Edition, EditionState, PlacedArticle, Placement, Role, Slot
 
 PUBLIC = frozenset({EditionState.RELEASED, EditionState.SENDING, EditionState.DONE})
 RELEASABLE = frozenset({EditionState.CHOSEN, EditionState.HELD})

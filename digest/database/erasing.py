@@ -33,15 +33,10 @@ from digest.database.tables import (
     subscribers,
 )
 from digest.errors import BadAddressError
-from digest.models import (
-    ConsentAct,
-    ConsentWay,
-    DropReason,
-    EditionState,
-    NewConsent,
-    SubscriberState,
-    SuppressionReason,
-)
+from digest.models.consents import ConsentAct, ConsentWay, NewConsent, SuppressionReason
+from digest.models.deliveries import DropReason
+from digest.models.editions import EditionState
+from digest.models.readers import SubscriberState
 
 _d, _s, _c = deliveries.c, subscribers.c, consents.c
 _AT_ONCE = 2000

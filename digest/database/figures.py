@@ -12,7 +12,9 @@ import sqlalchemy as sa
 
 from digest.database.connection import Connection
 from digest.database.tables import alerts, attempts, deliveries, editions, is_waiting, sources, subscribers
-from digest.models import DeliveryState, EditionState, Lane, SourceState
+from digest.models.deliveries import DeliveryState, Lane
+from digest.models.editions import EditionState
+from digest.models.sources import SourceState
 
 _GOES_OUT = (EditionState.RELEASED, EditionState.SENDING)
 _SHOWN = timedelta(days=1)

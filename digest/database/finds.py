@@ -21,7 +21,8 @@ from digest.database.identity import Marked, mark, text_digest
 from digest.database.layers import merged, substantial_change
 from digest.database.once import insert_once
 from digest.database.revisions import listed_of, listed_value, page_of, revision_row, text_of
-from digest.models import ArticleText, FoundArticle, Source
+from digest.models.articles import ArticleText, FoundArticle
+from digest.models.sources import Source
 
 BACKLOG = timedelta(hours=24)
 """At a source's first fetch, older articles are kept but never mailed: nobody wants last year's news as the first."""

@@ -13,7 +13,7 @@ from digest.addresses import Address, parse
 from digest.database.connection import Connection
 from digest.database.domains import provider_of
 from digest.database.tables import fresh_links, subscribers
-from digest.models import FreshLink, LinkMatter, SubscriberState
+from digest.models.readers import FreshLink, LinkMatter, SubscriberState
 
 _f = fresh_links.c
 _WRITTEN_TO = (SubscriberState.ACTIVE, SubscriberState.PAUSED)

@@ -16,7 +16,7 @@ from datetime import UTC
 from functools import lru_cache
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
-from digest.models import ArticleText, FoundArticle
+from digest.models.articles import ArticleText, FoundArticle
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _TRACKING = {

@@ -16,7 +16,7 @@ from digest.database.connection import Connection
 from digest.database.domains import provider_of
 from digest.database.once import insert_once
 from digest.database.tables import subscribers, subscriptions
-from digest.models import Format, SubscriberState
+from digest.models.readers import Format, SubscriberState
 
 _AT_ONCE = 500
 

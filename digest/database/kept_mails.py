@@ -16,7 +16,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from digest.addresses import Address, parse
 from digest.database.connection import Connection, PlainConnection
 from digest.database.tables import deliveries, kept_mails, messages
-from digest.models import DeliveryState, Reply
+from digest.models.deliveries import DeliveryState, Reply
 
 KEPT = timedelta(days=184)  # six months, the longest of them
 

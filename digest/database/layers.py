@@ -14,7 +14,7 @@ from dataclasses import replace
 from difflib import SequenceMatcher
 from urllib.parse import urlsplit
 
-from digest.models import ArticleText, PageText
+from digest.models.articles import ArticleText, PageText
 
 _CUT_MARKS = ("…", "...", "..")
 _RETOUCHED = 0.97  # so much of a text is the same when only a few words of an article were changed

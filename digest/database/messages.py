@@ -24,7 +24,8 @@ from digest.database.many import given_rows, rows_for
 from digest.database.once import insert_once
 from digest.database.tables import Instant, Serial, deliveries, is_of_edition, is_waiting, message_articles, messages
 from digest.errors import NotFoundError
-from digest.models import DeliveryState, DropReason, Lane, Mail, MessageKind, NewMessage, Variant
+from digest.models.deliveries import DeliveryState, DropReason, Lane, Mail, MessageKind, NewMessage
+from digest.models.readers import Variant
 
 OWN_HOURS = range(6, 23)  # a reader may ask for nothing before one of these, in the newspaper's zone
 _KEY_LENGTH = 255

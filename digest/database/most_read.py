@@ -14,7 +14,8 @@ from digest.database.connection import Connection
 from digest.database.identity import link_key
 from digest.database.once import insert_once
 from digest.database.tables import articles, most_read, sources
-from digest.models import FoundArticle, MostRead, Purpose, Rights, Source, SourceState
+from digest.models.articles import FoundArticle, MostRead
+from digest.models.sources import Purpose, Rights, Source, SourceState
 
 _KEPT = 20
 _LASTS = timedelta(days=1)

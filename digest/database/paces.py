@@ -22,7 +22,7 @@ from digest.database.connection import Connection, PlainConnection
 from digest.database.once import insert_once
 from digest.database.tables import Instant, deliveries, is_attempting, is_waiting, paces
 from digest.limits import RELAYS, Limit, provider_scope, relay_scope, stream_scope
-from digest.models import Lane
+from digest.models.deliveries import Lane
 from digest.providers import large
 
 RECOVERS_WITHIN = timedelta(minutes=20)

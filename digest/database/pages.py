@@ -17,7 +17,8 @@ from digest.database.identity import link_key
 from digest.database.once import insert_once
 from digest.database.revisions import page_value
 from digest.database.tables import articles, pages, sources
-from digest.models import PageState, PageText, Purpose, SourceState
+from digest.models.articles import PageState, PageText
+from digest.models.sources import Purpose, SourceState
 
 LOOKED_AFTER = timedelta(days=7)
 """So long after its last edition an article is still looked at."""

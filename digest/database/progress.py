@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from digest.database.connection import Connection
 from digest.database.tables import deliveries, is_of_edition
-from digest.models import DeliveryState
+from digest.models.deliveries import DeliveryState
 
 d = deliveries.c
 

@@ -13,7 +13,8 @@ import sqlalchemy as sa
 
 from digest.database.connection import Connection
 from digest.database.tables import deliveries, editions, is_of_edition, is_waiting, messages
-from digest.models import DeliveryState, DropReason, EditionState
+from digest.models.deliveries import DeliveryState, DropReason
+from digest.models.editions import EditionState
 
 _COMPOSED = (EditionState.RELEASED, EditionState.SENDING, EditionState.HELD)
 

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from digest.database.connection import PlainConnection
 from digest.database.many import given_rows, rows_for, run
 from digest.database.tables import attempts, deliveries
-from digest.models import DeliveryState, DropReason, Outcome
+from digest.models.deliveries import DeliveryState, DropReason, Outcome
 
 _ENDS = (
     DeliveryState.ACCEPTED,

@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from digest.database.identity import text_digest
-from digest.models import ArticleText, PageText, Picture
+from digest.models.articles import ArticleText, PageText, Picture
 
 _PAGE_TEXT = TypeAdapter(PageText)
 

@@ -14,7 +14,8 @@ from digest.addresses import parse
 from digest.database import subscribers as reader_rows
 from digest.database.connection import Connection
 from digest.database.tables import signups, subscribers, subscriptions, suppressions
-from digest.models import Format, NewSignup, Signup, Subscriber, SubscriberState, SuppressionReason
+from digest.models.consents import NewSignup, Signup, SuppressionReason
+from digest.models.readers import Format, Subscriber, SubscriberState
 
 _s = signups.c
 _GONE = (SubscriberState.LEFT, SubscriberState.STOPPED, SubscriberState.EXPIRED)

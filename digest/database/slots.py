@@ -20,7 +20,8 @@ import sqlalchemy as sa
 from digest.database.connection import Connection
 from digest.database.once import insert_once
 from digest.database.tables import articles, edition_articles, editions, slots, sources
-from digest.models import Purpose, Role, SourceState
+from digest.models.editions import Role
+from digest.models.sources import Purpose, SourceState
 
 BACKLOG = timedelta(days=1)
 _PER_QUERY = 400

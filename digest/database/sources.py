@@ -18,7 +18,7 @@ from digest.database import alerts, tables
 from digest.database.connection import Connection
 from digest.database.once import insert_once
 from digest.errors import NotFoundError, WrongStateError
-from digest.models import Rights, Source, SourceSpec, SourceState
+from digest.models.sources import Rights, Source, SourceSpec, SourceState
 
 _s = tables.sources.c
 _LONGEST_WAIT = timedelta(hours=26)  # later than any wait we write: the clock was wrong when it was written

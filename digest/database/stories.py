@@ -18,7 +18,7 @@ from digest.database import tables
 from digest.database.connection import Connection
 from digest.database.once import insert_once
 from digest.errors import NotFoundError
-from digest.models import Facts, JoinedBy, Likeness, Signature, Story, StoryMember
+from digest.models.stories import Facts, JoinedBy, Likeness, Signature, Story, StoryMember
 
 WINDOW = timedelta(days=3)
 """How far apart the first sight of an article and of its story's first article may lie."""

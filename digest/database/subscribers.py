@@ -18,7 +18,8 @@ from digest.database.domains import provider_of
 from digest.database.once import insert_once
 from digest.database.tables import deliveries, is_waiting, subscribers, subscriptions
 from digest.errors import NotFoundError, SuppressedError
-from digest.models import DeliveryState, DropReason, Format, Subscriber, SubscriberState
+from digest.models.deliveries import DeliveryState, DropReason
+from digest.models.readers import Format, Subscriber, SubscriberState
 
 _AWAY = (SubscriberState.LEFT, SubscriberState.STOPPED, SubscriberState.EXPIRED, SubscriberState.PENDING)
 _MAY_LEAVE = (SubscriberState.ACTIVE, SubscriberState.PAUSED, SubscriberState.PENDING)

@@ -15,7 +15,9 @@ from digest.database import deliveries
 from digest.database.connection import Connection
 from digest.database.once import insert_once
 from digest.database.tables import subscribers, suppressions
-from digest.models import DropReason, SubscriberState, Suppression, SuppressionReason
+from digest.models.consents import Suppression, SuppressionReason
+from digest.models.deliveries import DropReason
+from digest.models.readers import SubscriberState
 
 _WRITTEN_TO = (SubscriberState.ACTIVE, SubscriberState.PAUSED, SubscriberState.PENDING)
 _AT_ONCE = 500

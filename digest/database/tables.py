@@ -14,27 +14,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from digest.models import (
-    ConsentAct,
-    ConsentWay,
-    CorrectionKind,
-    DeliveryState,
-    DropReason,
-    EditionState,
-    Format,
-    JoinedBy,
-    Lane,
-    LinkMatter,
-    MessageKind,
-    PageState,
-    Purpose,
-    Rights,
-    Role,
-    SourceState,
-    SubscriberState,
-    SuppressionReason,
-    WithdrawnBy,
-)
+from digest.models.articles import CorrectionKind, PageState, WithdrawnBy
+from digest.models.consents import ConsentAct, ConsentWay, SuppressionReason
+from digest.models.deliveries import DeliveryState, DropReason, Lane, MessageKind
+from digest.models.editions import EditionState, Role
+from digest.models.readers import Format, LinkMatter, SubscriberState
+from digest.models.sources import Purpose, Rights, SourceState
+from digest.models.stories import JoinedBy
 
 metadata = sa.MetaData(
     naming_convention={

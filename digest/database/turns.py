@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from digest.database import tables
 from digest.database.connection import Connection
-from digest.models import Source, SourceState
+from digest.models.sources import Source, SourceState
 
 _s = tables.sources.c
 

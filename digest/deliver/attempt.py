@@ -14,7 +14,7 @@ from digest.deliver import retry, wire
 from digest.deliver.dkim import Signer
 from digest.deliver.stock import Due
 from digest.deliver.transport import Envelope
-from digest.models import Delivery, DeliveryState, DropReason, MessageKind, Outcome
+from digest.models.deliveries import Delivery, DeliveryState, DropReason, MessageKind, Outcome
 from digest.splice import RECIPIENT
 
 

@@ -20,7 +20,7 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 
 from digest.deliver.stops import Stops
-from digest.models import Delivery, DeliveryState, Outcome
+from digest.models.deliveries import Delivery, DeliveryState, Outcome
 
 # One or two may be a filter's whim about one reader; five at each of some workers is still nobody's loss.
 _IN_A_ROW = 5

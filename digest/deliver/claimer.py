@@ -11,7 +11,7 @@ from digest.database import Database, attempts
 from digest.deliver.journal import Journal
 from digest.deliver.mails import Mails
 from digest.deliver.stock import Due, Stock
-from digest.models import Delivery, Lane
+from digest.models.deliveries import Delivery, Lane
 
 _PER_CONNECTION = 10
 _MAX = 250

@@ -29,7 +29,7 @@ from digest.deliver.unsendable import unsendable
 from digest.deliver.waiting import cancelled
 from digest.errors import RelayLoginError, RelayUnavailableError, UnsendableMailError
 from digest.events import event, failure, warning
-from digest.models import DeliveryState, Outcome
+from digest.models.deliveries import DeliveryState, Outcome
 
 _IDLE_SECONDS = 20.0
 _WIRE_SECONDS = 3.0

@@ -9,7 +9,7 @@ from collections import OrderedDict
 from digest.database import Database, messages
 from digest.deliver import wire
 from digest.deliver.wire import Prepared
-from digest.models import Mail, MessageKind
+from digest.models.deliveries import Mail, MessageKind
 
 _KEPT = 200  # beyond so many variants an edition's mails are made of fragments
 

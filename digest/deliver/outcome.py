@@ -16,7 +16,7 @@ import re
 from dataclasses import replace
 from enum import Enum, StrEnum
 
-from digest.models import DeliveryState, Outcome, Reply
+from digest.models.deliveries import DeliveryState, Outcome, Reply
 
 _MAX_TEXT = 500
 _STATUS = re.compile(r"([245])\.(\d{1,3})\.(\d{1,3})(?=\s|$)")

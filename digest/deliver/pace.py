@@ -24,7 +24,7 @@ from digest.deliver.outcome import RATE_LIMITED, in_words
 from digest.deliver.waiting import cancelled
 from digest.errors import DatabaseUnavailableError
 from digest.events import event, warning
-from digest.models import Delivery, DeliveryState, Outcome
+from digest.models.deliveries import Delivery, DeliveryState, Outcome
 
 _REST = timedelta(minutes=10)
 _SHORT_REST = timedelta(minutes=1)

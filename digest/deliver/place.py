@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from digest.deliver import transport
 from digest.deliver.stock import Due, Stock
-from digest.models import Lane
+from digest.models.deliveries import Lane
 
 if TYPE_CHECKING:
     from digest.deliver.relays import Relay

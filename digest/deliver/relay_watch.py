@@ -12,7 +12,7 @@ from digest.clock import Clock, monotonic_seconds
 from digest.database import Database, alerts
 from digest.errors import DatabaseUnavailableError
 from digest.events import event, warning
-from digest.models import MAIN_RELAY
+from digest.models.deliveries import MAIN_RELAY
 
 _IN_A_ROW = 3
 _FIRST_PAUSE_SECONDS = 5.0

@@ -8,7 +8,7 @@ past its deadline, or 48 hours after it was made where it has none: old news is 
 
 from datetime import datetime, timedelta
 
-from digest.models import Delivery, Outcome
+from digest.models.deliveries import Delivery, Outcome
 
 _STEPS = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 30, 60))
 _AFTER_LOST_CONNECTION = timedelta(seconds=15)

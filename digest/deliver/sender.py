@@ -33,7 +33,7 @@ from digest.deliver.transport import Transport, WayOut
 from digest.deliver.waiting import cancelled, until_any
 from digest.errors import DatabaseUnavailableError
 from digest.events import failure, warning
-from digest.models import MAIN_RELAY, Lane
+from digest.models.deliveries import MAIN_RELAY, Lane
 
 _BUSY_POLL_SECONDS = 0.1  # how long a mail somebody waits for may go unnoticed beside an edition
 _IDLE_POLL_SECONDS = 0.5

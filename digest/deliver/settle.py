@@ -15,7 +15,7 @@ from datetime import datetime
 
 from digest.database import Database, alerts, attempts, deliveries
 from digest.events import event, warning
-from digest.models import DeliveryState
+from digest.models.deliveries import DeliveryState
 
 _HELD = "Its deadline came before all of it could be sent."
 

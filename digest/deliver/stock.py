@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from digest.deliver.mails import Message
-from digest.models import Delivery, Lane
+from digest.models.deliveries import Delivery, Lane
 
 _ORDER = (Lane.FIRST, Lane.BULK)
 

@@ -18,7 +18,8 @@ from digest.database.connection import Connection
 from digest.deliver.waiting import cancelled
 from digest.errors import DatabaseUnavailableError
 from digest.events import warning
-from digest.models import Delivery, EditionState
+from digest.models.deliveries import Delivery
+from digest.models.editions import EditionState
 
 _AFTERWARDS_SECONDS = 1.0
 _GOES_OUT = (EditionState.RELEASED, EditionState.SENDING)

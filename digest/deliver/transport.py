@@ -13,7 +13,7 @@ whatever happens to a mail is its `Outcome`. The adapters are in `transports/`.
 from dataclasses import dataclass
 from typing import Protocol
 
-from digest.models import Outcome
+from digest.models.deliveries import Outcome
 
 
 @dataclass(frozen=True, slots=True)

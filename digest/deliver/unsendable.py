@@ -9,7 +9,7 @@ Events: `delivery.unsendable`. Alerts: `edition:ID`, `message:ID`.
 from digest.deliver.stops import Stops
 from digest.errors import UnsendableMailError
 from digest.events import failure
-from digest.models import Delivery, DeliveryState, Outcome
+from digest.models.deliveries import Delivery, DeliveryState, Outcome
 
 
 def unsendable(stops: Stops, delivery: Delivery, error: UnsendableMailError) -> Outcome:

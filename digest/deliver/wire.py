@@ -23,7 +23,7 @@ from digest import links
 from digest.config import Settings
 from digest.deliver.runs import Base64, Plain
 from digest.errors import UnsendableMailError
-from digest.models import Delivery, Mail
+from digest.models.deliveries import Delivery, Mail
 from digest.splice import (
     CONFIRM_URL,
     DATE,

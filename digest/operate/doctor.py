@@ -24,7 +24,7 @@ from digest.config import Settings
 from digest.database import Database, alerts, migrate, sources
 from digest.database.connection import server_time
 from digest.errors import DigestError, SettingsError
-from digest.models import RelaySpec, Tls
+from digest.models.deliveries import RelaySpec, Tls
 
 if TYPE_CHECKING:
     from digest.deliver.transports.smtp import Relay

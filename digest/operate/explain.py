@@ -13,17 +13,9 @@ from zoneinfo import ZoneInfo
 from digest.addresses import Address
 from digest.database import Connection, deliveries, editions, subscribers
 from digest.database.deliveries import StoredDelivery
-from digest.models import (
-    DeliveryState,
-    DropReason,
-    Edition,
-    EditionState,
-    PlacedArticle,
-    Role,
-    Slot,
-    Subscriber,
-    SubscriberState,
-)
+from digest.models.deliveries import DeliveryState, DropReason
+from digest.models.editions import Edition, EditionState, PlacedArticle, Role, Slot
+from digest.models.readers import Subscriber, SubscriberState
 
 _LOOKED_AT = 500  # deliveries of one address; more mails than that since the latest edition are not to be expected
 

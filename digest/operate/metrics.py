@@ -19,7 +19,9 @@ from digest.clock import Clock, monotonic_seconds
 from digest.database import Database, figures, progress
 from digest.database.figures import Figures
 from digest.database.progress import Progress
-from digest.models import DeliveryState, EditionState, SubscriberState
+from digest.models.deliveries import DeliveryState
+from digest.models.editions import EditionState
+from digest.models.readers import SubscriberState
 
 _KEPT_SECONDS = 5.0
 _SHARE = 20

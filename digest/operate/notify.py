@@ -7,7 +7,7 @@ crash in between mails it later.
 from digest import addresses, events
 from digest.compose.kinds import alert as alert_kind
 from digest.database import alerts, messages
-from digest.models import Lane, MessageKind, NewMessage
+from digest.models.deliveries import Lane, MessageKind, NewMessage
 from digest.operate.house import House
 
 

@@ -23,7 +23,8 @@ from digest.config import Settings
 from digest.database import Database, deliveries, editions, migrate
 from digest.deliver.transports import OUTBOX_FOLDER
 from digest.errors import DatabaseUnavailableError, FixSetupError
-from digest.models import DeliveryState, Edition, EditionState
+from digest.models.deliveries import DeliveryState
+from digest.models.editions import Edition, EditionState
 from digest.operate.house import House, open_house
 from digest.operate.metrics import Metrics
 from digest.operate.worker import json_lines, prepare, stopped_by_signals, work_until

@@ -9,7 +9,7 @@ from datetime import datetime
 from digest import addresses
 from digest.config import Settings
 from digest.database import Database, subscribers
-from digest.models import Format
+from digest.models.readers import Format
 
 CONSENT = "sample"
 _READERS = (

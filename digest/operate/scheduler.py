@@ -25,7 +25,7 @@ from digest import events, schedule
 from digest.clock import monotonic_seconds
 from digest.database import alerts
 from digest.errors import DatabaseUnavailableError, DigestError
-from digest.models import Slot
+from digest.models.editions import Slot
 from digest.operate.house import House
 from digest.operate.timetable import PASSES, editions
 

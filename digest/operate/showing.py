@@ -14,7 +14,9 @@ from digest.compose.render import Renderer
 from digest.config import Settings
 from digest.database import Database, most_read
 from digest.errors import NotFoundError
-from digest.models import Edition, EditionState, Format, Mail, Slot, Variant
+from digest.models.deliveries import Mail
+from digest.models.editions import Edition, EditionState, Slot
+from digest.models.readers import Format, Variant
 
 
 async def edition_mail(

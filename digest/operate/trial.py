@@ -17,7 +17,8 @@ from digest.config import Settings
 from digest.database import Database, deliveries, editions, messages
 from digest.database.deliveries import StoredDelivery
 from digest.errors import NotFoundError
-from digest.models import DeliveryState, Edition, Lane, Mail, MessageKind, NewMessage, Slot
+from digest.models.deliveries import DeliveryState, Lane, Mail, MessageKind, NewMessage
+from digest.models.editions import Edition, Slot
 from digest.operate import showing
 
 _UNSETTLED = (DeliveryState.QUEUED, DeliveryState.ATTEMPTING)

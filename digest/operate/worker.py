@@ -24,7 +24,7 @@ from digest.deliver import pace
 from digest.deliver.sender import Sender
 from digest.deliver.transports import TRANSPORTS, further_relays, name_for
 from digest.errors import FixSetupError
-from digest.models import Edition
+from digest.models.editions import Edition
 from digest.operate import sample
 from digest.operate.house import House, is_gone, open_house
 from digest.operate.scheduler import Runner

@@ -32,19 +32,9 @@ from digest.database import (
 )
 from digest.errors import NotFoundError
 from digest.events import event
-from digest.models import (
-    ConsentAct,
-    ConsentWay,
-    FreshLink,
-    Lane,
-    LinkMatter,
-    Mail,
-    MessageKind,
-    NewConsent,
-    NewMessage,
-    Subscriber,
-    SubscriberState,
-)
+from digest.models.consents import ConsentAct, ConsentWay, NewConsent
+from digest.models.deliveries import Lane, Mail, MessageKind, NewMessage
+from digest.models.readers import FreshLink, LinkMatter, Subscriber, SubscriberState
 from digest.subscribe import retention
 from digest.subscribe.hashes import address_hash, network_of
 from digest.tokens import TokenPurpose

@@ -20,7 +20,8 @@ from digest.database import Database, audit, consents, imports
 from digest.database.imports import NewReader
 from digest.errors import BadAddressError
 from digest.events import event
-from digest.models import ConsentAct, ConsentWay, Format, NewConsent, SubscriberState
+from digest.models.consents import ConsentAct, ConsentWay, NewConsent
+from digest.models.readers import Format, SubscriberState
 from digest.subscribe.hashes import address_hash
 from digest.subscribe.lists import Line
 

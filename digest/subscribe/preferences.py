@@ -23,17 +23,9 @@ from digest.database import Connection, Database, choices, messages, subscribers
 from digest.database.choices import Queued
 from digest.errors import NotFoundError
 from digest.events import event
-from digest.models import (
-    ALL_DAYS,
-    ALL_SECTIONS,
-    Choices,
-    DropReason,
-    Format,
-    Slot,
-    SlotChoice,
-    Subscriber,
-    SubscriberState,
-)
+from digest.models.deliveries import DropReason
+from digest.models.editions import ALL_SECTIONS, Slot
+from digest.models.readers import ALL_DAYS, Choices, Format, SlotChoice, Subscriber, SubscriberState
 from digest.tokens import TokenPurpose
 
 MAX_WORDS = 10

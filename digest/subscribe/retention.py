@@ -18,7 +18,7 @@ from digest.database.erasing import Due, Erased
 from digest.deliver.transports import OUTBOX_FOLDER
 from digest.deliver.transports.outbox import remove_mails
 from digest.events import event
-from digest.models import ConsentWay, SuppressionReason
+from digest.models.consents import ConsentWay, SuppressionReason
 from digest.subscribe import personal
 from digest.subscribe.hashes import address_hash
 

@@ -39,21 +39,10 @@ from digest.database import (
 )
 from digest.errors import BadTokenError, WrongStateError
 from digest.events import event
-from digest.models import (
-    ConsentAct,
-    ConsentWay,
-    Edition,
-    Format,
-    Lane,
-    MessageKind,
-    NewConsent,
-    NewMessage,
-    NewSignup,
-    Signup,
-    Subscriber,
-    SubscriberState,
-    Variant,
-)
+from digest.models.consents import ConsentAct, ConsentWay, NewConsent, NewSignup, Signup
+from digest.models.deliveries import Lane, MessageKind, NewMessage
+from digest.models.editions import Edition
+from digest.models.readers import Format, Subscriber, SubscriberState, Variant
 from digest.subscribe import consent, proof
 from digest.subscribe.hashes import address_hash, network_of
 from digest.tokens import TokenPurpose

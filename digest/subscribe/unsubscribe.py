@@ -19,17 +19,9 @@ from digest.config import Settings
 from digest.database import Connection, Database, consents, deliveries, messages, subscribers
 from digest.errors import NotFoundError
 from digest.events import event
-from digest.models import (
-    ConsentAct,
-    ConsentWay,
-    DropReason,
-    Lane,
-    MessageKind,
-    NewConsent,
-    NewMessage,
-    Subscriber,
-    SubscriberState,
-)
+from digest.models.consents import ConsentAct, ConsentWay, NewConsent
+from digest.models.deliveries import DropReason, Lane, MessageKind, NewMessage
+from digest.models.readers import Subscriber, SubscriberState
 from digest.subscribe.hashes import address_hash, network_of
 from digest.tokens import Keyring, TokenPurpose
 

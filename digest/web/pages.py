@@ -26,7 +26,9 @@ from digest.config import Settings
 from digest.database import Database, editions, migrate
 from digest.errors import BadTokenError, NotFoundError
 from digest.events import failure, warning
-from digest.models import ConsentWay, Edition, PlacedArticle, Subscriber
+from digest.models.consents import ConsentWay
+from digest.models.editions import Edition, PlacedArticle
+from digest.models.readers import Subscriber
 from digest.subscribe import unsubscribe
 from digest.subscribe.unsubscribe import Left
 from digest.web.guard import Policy

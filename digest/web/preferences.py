@@ -23,7 +23,7 @@ from digest.compose.render import Renderer
 from digest.config import Settings
 from digest.database import Database
 from digest.errors import BadAddressError, BadTokenError
-from digest.models import LinkMatter
+from digest.models.readers import LinkMatter
 from digest.subscribe import fresh, preferences
 from digest.subscribe.fresh import Opened
 from digest.subscribe.preferences import Desk, Problem

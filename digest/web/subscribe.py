@@ -25,7 +25,8 @@ from digest.compose.render import Renderer
 from digest.config import Settings
 from digest.database import Database
 from digest.errors import BadAddressError
-from digest.models import ALL_SECTIONS, ConsentWay
+from digest.models.consents import ConsentWay
+from digest.models.editions import ALL_SECTIONS
 from digest.subscribe import proof, signup, typos
 from digest.subscribe.signup import Asked, Wanted
 from digest.web.guard import Policy, is_from_elsewhere

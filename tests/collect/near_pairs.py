@@ -11,7 +11,7 @@ from typing import Any
 
 from digest.collect.near import signature
 from digest.collect.normalize import excerpt
-from digest.models import Signature
+from digest.models.stories import Signature
 
 _FILE = Path(__file__).with_suffix(".toml")
 

@@ -11,7 +11,7 @@ from digest.collect import collector
 from digest.collect.reader import Reader
 from digest.database import Database, alerts, articles, most_read, pages, sources
 from digest.errors import NotFoundError, SettingsError, SourceUnreachableError, WrongStateError
-from digest.models import SourceSpec
+from digest.models.sources import SourceSpec
 from digest.outbound import Fetched
 from tests.collect.conftest import Room
 from tests.collect.paper import item, rss

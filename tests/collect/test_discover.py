@@ -8,7 +8,8 @@ from digest.collect.discover import Candidate, discover
 from digest.collect.following import follow
 from digest.collect.source import Parsed
 from digest.errors import AddressRefusedError, SourceUnreachableError, SourceUnreadableError
-from digest.models import ArticleText, FoundArticle, SourceSpec
+from digest.models.articles import ArticleText, FoundArticle
+from digest.models.sources import SourceSpec
 from digest.outbound import Outbound
 from tests.collect import lists
 from tests.collect.conftest import Room

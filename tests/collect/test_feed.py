@@ -10,7 +10,7 @@ import pytest
 from digest.collect.source import Parsed
 from digest.collect.sources import feed
 from digest.errors import SourceUnreadableError
-from digest.models import FoundArticle, Picture
+from digest.models.articles import FoundArticle, Picture
 from tests.collect.paper import item, rss
 
 URL = "https://paper.example/rss/all.xml"

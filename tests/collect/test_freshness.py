@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from digest.collect.freshness import next_fetch_at, summary, with_future_doubts
-from digest.models import ArticleText, FoundArticle
+from digest.models.articles import ArticleText, FoundArticle
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 TEN_MINUTES = timedelta(minutes=10)

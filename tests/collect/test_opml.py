@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from digest.collect import opml
 from digest.errors import SourceUnreadableError
-from digest.models import Source, SourceSpec, SourceState
+from digest.models.sources import Source, SourceSpec, SourceState
 from tests.collect import lists
 
 

@@ -13,7 +13,7 @@ from digest.collect import collector, visits
 from digest.collect.visits import LookedAgain, Seen, Visitor
 from digest.database import Database, alerts, articles, most_read, pages, stories
 from digest.database.tables import pages as page_table
-from digest.models import Article, PageState
+from digest.models.articles import Article, PageState
 from digest.outbound import Outbound
 from tests.collect.conftest import Room
 from tests.collect.paper import Paper, item, rss

@@ -14,21 +14,11 @@ from selectolax.lexbor import LexborHTMLParser
 from digest.compose.kinds import digest
 from digest.compose.render import Renderer
 from digest.config import Settings
-from digest.models import (
-    Article,
-    ArticleText,
-    Edition,
-    EditionState,
-    Format,
-    Mail,
-    MostRead,
-    Picture,
-    PlacedArticle,
-    Placement,
-    Rights,
-    Role,
-    Variant,
-)
+from digest.models.articles import Article, ArticleText, MostRead, Picture
+from digest.models.deliveries import Mail
+from digest.models.editions import Edition, EditionState, PlacedArticle, Placement, Role
+from digest.models.readers import Format, Variant
+from digest.models.sources import Rights
 from digest.splice import Spliced
 
 AT = datetime(2026, 11, 22, 22, 0, tzinfo=UTC)  # a Monday, 07:00 in Seoul

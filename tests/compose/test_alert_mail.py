@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from digest.compose.kinds import alert
-from digest.models import Alert
+from digest.models.alerts import Alert
 from tests.compose.making import AT, RENDERER, filled, headers_of, visible
 from tests.support.settings import make_settings
 

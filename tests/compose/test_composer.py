@@ -16,16 +16,10 @@ from digest.database.tables import deliveries, picture_hosts, subscriptions
 from digest.database.tables import messages as messages_table
 from digest.database.tables import subscribers as subscribers_table
 from digest.errors import WrongStateError
-from digest.models import (
-    DeliveryState,
-    Edition,
-    EditionState,
-    Format,
-    MessageKind,
-    Picture,
-    SubscriberState,
-    Variant,
-)
+from digest.models.articles import Picture
+from digest.models.deliveries import DeliveryState, MessageKind
+from digest.models.editions import Edition, EditionState
+from digest.models.readers import Format, SubscriberState, Variant
 from tests.support.clock import StoppedClock
 from tests.support.newsroom import Newsroom
 from tests.support.settings import make_settings

@@ -12,18 +12,11 @@ from digest.compose.render import Renderer
 from digest.config import Settings
 from digest.database import Database, articles, attempts, deliveries, editions, finds, messages, sources, stories
 from digest.database.tables import deliveries as delivery_table
-from digest.models import (
-    ArticleText,
-    DeliveryState,
-    Edition,
-    Facts,
-    FoundArticle,
-    Lane,
-    Likeness,
-    Role,
-    Signature,
-    SourceSpec,
-)
+from digest.models.articles import ArticleText, FoundArticle
+from digest.models.deliveries import DeliveryState, Lane
+from digest.models.editions import Edition, Role
+from digest.models.sources import SourceSpec
+from digest.models.stories import Facts, Likeness, Signature
 from tests.support.clock import StoppedClock
 from tests.support.newsroom import Newsroom
 from tests.support.settings import make_settings

@@ -16,7 +16,11 @@ from digest.compose.kinds import KINDS, digest
 from digest.compose.view import clean, cut, view
 from digest.config import Settings
 from digest.deliver import wire
-from digest.models import ArticleText, Format, Mail, MessageKind, MostRead, PlacedArticle, Rights, Role, Variant
+from digest.models.articles import ArticleText, MostRead
+from digest.models.deliveries import Mail, MessageKind
+from digest.models.editions import PlacedArticle, Role
+from digest.models.readers import Format, Variant
+from digest.models.sources import Rights
 from tests.compose import making
 from tests.compose.making import RENDERER, SITE, UNSUBSCRIBE_URL, filled, placed
 from tests.support.settings import make_settings

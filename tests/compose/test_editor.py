@@ -15,17 +15,10 @@ from digest.database import articles as article_rows
 from digest.database.slots import keep_in_step, know_slots, lock
 from digest.database.tables import deliveries, slots, sources
 from digest.errors import NotFoundError, WrongStateError
-from digest.models import (
-    DeliveryState,
-    Edition,
-    EditionState,
-    MostRead,
-    PlacedArticle,
-    Placement,
-    Role,
-    Slot,
-    SourceState,
-)
+from digest.models.articles import MostRead
+from digest.models.deliveries import DeliveryState
+from digest.models.editions import Edition, EditionState, PlacedArticle, Placement, Role, Slot
+from digest.models.sources import SourceState
 from tests.support.clock import StoppedClock
 from tests.support.newsroom import Newsroom
 from tests.support.settings import make_settings

@@ -12,7 +12,7 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from digest.compose.kinds import KINDS
 from digest.compose.view import SUMMARY_LETTERS, view
-from digest.models import MessageKind
+from digest.models.deliveries import MessageKind
 from tests.compose import making
 from tests.compose.making import filled, visible
 from tests.support.settings import make_settings

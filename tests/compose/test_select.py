@@ -6,7 +6,10 @@ from typing import Any
 import pytest
 
 from digest.compose import select
-from digest.models import Article, ArticleText, Format, Picture, PlacedArticle, Placement, Rights, Role, Slot, Variant
+from digest.models.articles import Article, ArticleText, Picture
+from digest.models.editions import PlacedArticle, Placement, Role, Slot
+from digest.models.readers import Format, Variant
+from digest.models.sources import Rights
 
 SEEN = datetime(2026, 11, 22, 21, 0, tzinfo=UTC)
 PICTURE = Picture("https://img.gaon.example/1.jpg")

@@ -12,7 +12,8 @@ from digest.database import Database, articles, finds, most_read, sources
 from digest.database.finds import Stored
 from digest.database.tables import sources as source_table
 from digest.errors import NotFoundError
-from digest.models import Article, ArticleText, FoundArticle, Picture, Source, SourceSpec
+from digest.models.articles import Article, ArticleText, FoundArticle, Picture
+from digest.models.sources import Source, SourceSpec
 from tests.support.clock import StoppedClock
 
 pytestmark = pytest.mark.anyio

@@ -7,7 +7,8 @@ import pytest
 
 from digest.database import Database, attempts, results, subscribers
 from digest.database.results import Result
-from digest.models import Delivery, DeliveryState, DropReason, EditionState, Lane, MessageKind, Outcome, Reply
+from digest.models.deliveries import Delivery, DeliveryState, DropReason, Lane, MessageKind, Outcome, Reply
+from digest.models.editions import EditionState
 from tests.support import ledger
 from tests.support.clock import StoppedClock
 

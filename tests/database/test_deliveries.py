@@ -5,7 +5,8 @@ import sqlalchemy as sa
 
 from digest.database import Database, attempts, deliveries, messages
 from digest.errors import NotFoundError
-from digest.models import DeliveryState, DropReason, EditionState, Lane
+from digest.models.deliveries import DeliveryState, DropReason, Lane
+from digest.models.editions import EditionState
 from tests.support import ledger
 from tests.support.clock import StoppedClock
 

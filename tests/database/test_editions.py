@@ -7,7 +7,8 @@ from sqlalchemy.exc import IntegrityError
 
 from digest.database import Database, editions
 from digest.errors import NotFoundError
-from digest.models import Edition, EditionState, MostRead, Placement, Role, Slot
+from digest.models.articles import MostRead
+from digest.models.editions import Edition, EditionState, Placement, Role, Slot
 from tests.support.clock import StoppedClock
 from tests.support.newsroom import Newsroom
 

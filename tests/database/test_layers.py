@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from digest.database.layers import merged, substantial_change
-from digest.models import ArticleText, PageText, Picture
+from digest.models.articles import ArticleText, PageText, Picture
 
 BODY = (
     "가온시는 23일 시청 대강당에서 시민 120명이 참석한 가운데 내년 예산안 설명회를 열었다고 밝혔다.",

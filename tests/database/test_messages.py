@@ -10,7 +10,8 @@ from digest.database import Database, messages
 from digest.database.tables import deliveries
 from digest.database.tables import messages as messages_table
 from digest.errors import NotFoundError
-from digest.models import DeliveryState, Format, Lane, Mail, MessageKind, NewMessage, Variant
+from digest.models.deliveries import DeliveryState, Lane, Mail, MessageKind, NewMessage
+from digest.models.readers import Format, Variant
 from tests.support.clock import StoppedClock
 
 pytestmark = pytest.mark.anyio

@@ -10,7 +10,8 @@ from digest.addresses import parse
 from digest.database import Database, attempts, domains, paces, subscribers
 from digest.database.tables import deliveries
 from digest.limits import Limit
-from digest.models import Delivery, DeliveryState, Format, Lane
+from digest.models.deliveries import Delivery, DeliveryState, Lane
+from digest.models.readers import Format
 from tests.support import ledger
 from tests.support.clock import StoppedClock
 

@@ -10,7 +10,7 @@ from digest.database import Database, articles, finds, pages
 from digest.database.pages import Marks, PageTurn
 from digest.database.tables import articles as article_table
 from digest.database.tables import sources as source_table
-from digest.models import Article, PageState, PageText, WithdrawnBy
+from digest.models.articles import Article, PageState, PageText, WithdrawnBy
 from tests.support.clock import StoppedClock
 from tests.support.newsroom import Newsroom
 

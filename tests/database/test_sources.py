@@ -8,7 +8,7 @@ import pytest
 
 from digest.database import Database, alerts, sources, turns
 from digest.errors import NotFoundError, WrongStateError
-from digest.models import Purpose, Rights, Source, SourceSpec
+from digest.models.sources import Purpose, Rights, Source, SourceSpec
 from tests.support.clock import StoppedClock
 
 pytestmark = pytest.mark.anyio

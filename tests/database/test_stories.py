@@ -8,7 +8,9 @@ import pytest
 from digest.collect.near import compare, signature
 from digest.database import Database, articles, finds, sources, stories
 from digest.errors import NotFoundError
-from digest.models import ArticleText, FoundArticle, JoinedBy, SourceSpec, StoryMember
+from digest.models.articles import ArticleText, FoundArticle
+from digest.models.sources import SourceSpec
+from digest.models.stories import JoinedBy, StoryMember
 from tests.support.clock import StoppedClock
 
 pytestmark = pytest.mark.anyio

@@ -9,7 +9,8 @@ from digest import addresses
 from digest.database import Database, subscribers
 from digest.database.tables import deliveries, subscriptions
 from digest.errors import NotFoundError
-from digest.models import Format, Lane, Mail, MessageKind, NewMessage, Subscriber, SubscriberState
+from digest.models.deliveries import Lane, Mail, MessageKind, NewMessage
+from digest.models.readers import Format, Subscriber, SubscriberState
 from tests.support.clock import StoppedClock
 
 pytestmark = pytest.mark.anyio

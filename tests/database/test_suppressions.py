@@ -8,7 +8,9 @@ from digest.database import Database, imports, marks, subscribers, suppressions
 from digest.database.imports import NewReader
 from digest.database.tables import deliveries
 from digest.errors import FixSetupError, SuppressedError
-from digest.models import DeliveryState, Format, Subscriber, SubscriberState, SuppressionReason
+from digest.models.consents import SuppressionReason
+from digest.models.deliveries import DeliveryState
+from digest.models.readers import Format, Subscriber, SubscriberState
 from digest.subscribe.hashes import address_hash, fingerprint, network_of
 from tests.support.clock import StoppedClock
 from tests.support.rows import add_delivery, state_of

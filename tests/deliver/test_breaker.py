@@ -12,7 +12,8 @@ from digest.database.tables import editions, paces
 from digest.deliver.breaker import Breaker
 from digest.deliver.sender import Sender
 from digest.deliver.stops import Stops
-from digest.models import Delivery, DeliveryState, EditionState, Lane, Outcome, Reply
+from digest.models.deliveries import Delivery, DeliveryState, Lane, Outcome, Reply
+from digest.models.editions import EditionState
 from tests.support import ledger
 from tests.support.clock import StoppedClock
 from tests.support.relay import relay_to

@@ -15,7 +15,7 @@ from digest.database import Database
 from digest.deliver.sender import Sender
 from digest.deliver.settle import settle
 from digest.errors import DatabaseUnavailableError
-from digest.models import DeliveryState
+from digest.models.deliveries import DeliveryState
 from tests.support import ledger
 from tests.support.clock import StoppedClock
 from tests.support.relay import relay_to

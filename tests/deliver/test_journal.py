@@ -6,7 +6,7 @@ import pytest
 
 from digest.database import Database
 from digest.deliver.sender import Sender
-from digest.models import DeliveryState
+from digest.models.deliveries import DeliveryState
 from tests.support import ledger
 from tests.support.clock import StoppedClock
 from tests.support.relay import relay_to

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from digest.config import Tls
 from digest.deliver.transport import Envelope
 from digest.deliver.transports.smtp import Relay, SmtpTransport
-from digest.models import DeliveryState, Outcome
+from digest.models.deliveries import DeliveryState, Outcome
 from tests.support.relay import hand_over_all, relay_to, send_all
 from tests.support.smtp_server import CLOSE, NOTHING, SILENCE, HostileServer, Script, trusting_context
 

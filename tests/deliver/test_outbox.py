@@ -14,7 +14,7 @@ from digest.deliver.transports import TRANSPORTS, name_for
 from digest.deliver.transports.outbox import OutboxServer, list_mails, read_mail
 from digest.deliver.transports.smtp import Relay, SmtpTransport
 from digest.errors import NotFoundError
-from digest.models import DeliveryState
+from digest.models.deliveries import DeliveryState
 from tests.support.clock import StoppedClock
 from tests.support.relay import hand_over_all, send_all
 from tests.support.settings import make_settings

@@ -3,7 +3,7 @@
 import pytest
 
 from digest.deliver.outcome import Stage, in_words, judge, lost, read_reply
-from digest.models import DeliveryState
+from digest.models.deliveries import DeliveryState
 
 ACCEPTED, DEFERRED, REFUSED = DeliveryState.ACCEPTED, DeliveryState.DEFERRED, DeliveryState.REFUSED
 

@@ -8,7 +8,7 @@ from digest.database import Database, alerts
 from digest.deliver import mx, outcome, pace
 from digest.deliver.outcome import Stage
 from digest.deliver.sender import Sender
-from digest.models import DeliveryState
+from digest.models.deliveries import DeliveryState
 from tests.support import ledger
 from tests.support.clock import StoppedClock
 from tests.support.relay import relay_to

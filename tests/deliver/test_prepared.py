@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from digest.deliver import wire
 from digest.deliver.runs import Base64, Plain
 from digest.errors import UnsendableMailError
-from digest.models import Mail
+from digest.models.deliveries import Mail
 from digest.splice import DATE, MESSAGE_ID, RECIPIENT, SLOT_NAMES, UNSUBSCRIBE_URL, Spliced, marker
 from tests.support.ledger import DIGEST, make_headers
 

@@ -9,7 +9,7 @@ from digest.database import Database, alerts
 from digest.deliver.sender import Sender
 from digest.deliver.transport import WayOut
 from digest.deliver.transports.smtp import SmtpTransport
-from digest.models import DeliveryState
+from digest.models.deliveries import DeliveryState
 from tests.support import ledger
 from tests.support.clock import StoppedClock
 from tests.support.relay import relay_to

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from digest.addresses import parse
 from digest.deliver.retry import next_try_at
-from digest.models import Delivery, DeliveryState, Lane, Outcome, Reply
+from digest.models.deliveries import Delivery, DeliveryState, Lane, Outcome, Reply
 
 NOW = datetime(2026, 11, 22, 22, 0, tzinfo=UTC)
 FULL = Outcome(DeliveryState.DEFERRED, Reply(452, "4.2.2", "full"))

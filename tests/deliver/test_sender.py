@@ -18,7 +18,9 @@ from digest.deliver.settle import settle
 from digest.deliver.transport import RelayReport
 from digest.deliver.transports import TRANSPORTS
 from digest.deliver.transports.outbox import list_mails, read_mail
-from digest.models import Alert, DeliveryState, DropReason, EditionState, Lane, MessageKind
+from digest.models.alerts import Alert
+from digest.models.deliveries import DeliveryState, DropReason, Lane, MessageKind
+from digest.models.editions import EditionState
 from tests.support import ledger
 from tests.support.clock import StoppedClock
 from tests.support.relay import relay_to

@@ -6,7 +6,8 @@ import pytest
 
 from digest.database import Database, alerts, attempts
 from digest.deliver.settle import settle
-from digest.models import DeliveryState, DropReason, EditionState, Lane
+from digest.models.deliveries import DeliveryState, DropReason, Lane
+from digest.models.editions import EditionState
 from tests.support import ledger
 from tests.support.clock import StoppedClock
 

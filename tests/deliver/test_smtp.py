@@ -8,7 +8,7 @@ from digest.config import Tls
 from digest.deliver.transport import Envelope
 from digest.deliver.transports.smtp import Relay, SmtpTransport
 from digest.errors import RelayLoginError, RelayUnavailableError
-from digest.models import DeliveryState
+from digest.models.deliveries import DeliveryState
 from tests.support.relay import send_all
 from tests.support.smtp_server import CLOSE, SILENCE, HostileServer, Script, trusting_context
 

@@ -16,7 +16,7 @@ from digest.addresses import parse
 from digest.config import Settings
 from digest.deliver import wire
 from digest.errors import UnsendableMailError
-from digest.models import Delivery, Lane, Mail
+from digest.models.deliveries import Delivery, Lane, Mail
 from digest.splice import RECIPIENT, UNSUBSCRIBE_URL, Spliced, marker
 from digest.tokens import TokenPurpose
 from tests.support.ledger import ALERT, DIGEST, make_headers

@@ -8,7 +8,8 @@ import pytest
 from digest import config, provisioned
 from digest.config import Settings
 from digest.errors import SettingsError
-from digest.models import Purpose, Rights, Tls
+from digest.models.deliveries import Tls
+from digest.models.sources import Purpose, Rights
 from tests.support.settings import SECRET, make_settings
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "config.example.env"

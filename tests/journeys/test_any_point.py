@@ -21,7 +21,7 @@ from digest.compose.render import Renderer
 from digest.config import Settings
 from digest.database import Connection, Database, deliveries, editions
 from digest.database.tables import deliveries as deliveries_table
-from digest.models import Edition
+from digest.models.editions import Edition
 from digest.operate.house import House, owner_name
 from digest.operate.timetable import PASSES
 from digest.operate.worker import prepare

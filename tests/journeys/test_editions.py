@@ -9,7 +9,8 @@ import httpx2
 import pytest
 
 from digest.database import Database
-from digest.models import DeliveryState, EditionState
+from digest.models.deliveries import DeliveryState
+from digest.models.editions import EditionState
 from digest.web import app
 from tests.support.clock import StoppedClock
 from tests.support.paper import Paper, open_paper

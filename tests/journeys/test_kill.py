@@ -4,7 +4,8 @@ import asyncio
 import random
 from pathlib import Path
 
-from digest.models import DeliveryState, EditionState
+from digest.models.deliveries import DeliveryState
+from digest.models.editions import EditionState
 from tests.journeys.workers import CONNECTIONS, installed, look, make_edition
 from tests.support.service import Service, wait_until
 from tests.support.sink import Sink, running_sink

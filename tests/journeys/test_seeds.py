@@ -11,7 +11,8 @@ import pytest
 
 from digest.compose import editor
 from digest.database import Database, kept_mails
-from digest.models import DeliveryState, EditionState
+from digest.models.deliveries import DeliveryState
+from digest.models.editions import EditionState
 from digest.operate.cli.terminal import ExitCode
 from tests.support.clock import StoppedClock
 from tests.support.commands import Commands

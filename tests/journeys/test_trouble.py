@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from digest.models import DeliveryState, EditionState
+from digest.models.deliveries import DeliveryState
+from digest.models.editions import EditionState
 from tests.journeys.workers import Installation, installed, look, make_edition, once_each
 from tests.support.service import wait_until
 from tests.support.sink import Sink, running_sink

@@ -13,7 +13,9 @@ from digest.compose import editor
 from digest.compose.render import Renderer
 from digest.config import Settings
 from digest.database import Database, deliveries, editions, subscribers
-from digest.models import DeliveryCounts, Edition, Format
+from digest.models.deliveries import DeliveryCounts
+from digest.models.editions import Edition
+from digest.models.readers import Format
 from tests.support.clock import StoppedClock
 from tests.support.newsroom import Newsroom
 from tests.support.service import Service

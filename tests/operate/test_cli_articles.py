@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from digest.database import Database, alerts, renewals
-from digest.models import DeliveryState
+from digest.models.deliveries import DeliveryState
 from tests.support.clock import StoppedClock
 from tests.support.commands import Commands
 from tests.support.feed_server import FeedServer

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from digest.clock import utc_now
-from digest.models import DeliveryState, EditionState
+from digest.models.deliveries import DeliveryState
+from digest.models.editions import EditionState
 from tests.support import ledger
 from tests.support.commands import Commands
 

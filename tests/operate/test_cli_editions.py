@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from digest.database import Database
 from digest.database.tables import deliveries, editions
-from digest.models import DeliveryState
+from digest.models.deliveries import DeliveryState
 from tests.support.clock import StoppedClock
 from tests.support.commands import Commands
 from tests.support.feed_server import FeedServer

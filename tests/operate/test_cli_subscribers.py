@@ -1,6 +1,6 @@
 """`digest subscribers`: consent first, every refusal with its reason, and nobody is brought back by an old list."""
 
-from digest.models import DeliveryState
+from digest.models.deliveries import DeliveryState
 from tests.support.clock import StoppedClock
 from tests.support.commands import Commands
 from tests.support.newsroom import Newsroom

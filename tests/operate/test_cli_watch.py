@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from digest.database import Database, progress
-from digest.models import DeliveryState
+from digest.models.deliveries import DeliveryState
 from tests.support import ledger
 from tests.support.clock import StoppedClock
 from tests.support.commands import Commands

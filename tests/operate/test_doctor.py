@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from digest.clock import utc_now
-from digest.config import Settings, Tls
+from digest.config import Settings
 from digest.database import Database, alerts, sources, turns
 from digest.errors import RelayLoginError, TemplateError
+from digest.models.deliveries import Tls
 from digest.operate import doctor
 from digest.operate.doctor import Check, Verdict
 from tests.support.clock import StoppedClock

@@ -12,19 +12,9 @@ from digest import addresses
 from digest.database import Database
 from digest.database.deliveries import StoredDelivery
 from digest.database.tables import deliveries, subscribers
-from digest.models import (
-    DeliveryState,
-    DropReason,
-    Edition,
-    EditionState,
-    Format,
-    PlacedArticle,
-    Reply,
-    Role,
-    Slot,
-    Subscriber,
-    SubscriberState,
-)
+from digest.models.deliveries import DeliveryState, DropReason, Reply
+from digest.models.editions import Edition, EditionState, PlacedArticle, Role, Slot
+from digest.models.readers import Format, Subscriber, SubscriberState
 from digest.operate.explain import Explanation, Facts, Reached, explain
 from tests.compose.making import placed
 from tests.support.clock import StoppedClock

@@ -10,7 +10,7 @@ from digest.compose.render import Renderer
 from digest.config import Settings
 from digest.database import Database, subscribers
 from digest.database.tables import subscribers as table
-from digest.models import SubscriberState
+from digest.models.readers import SubscriberState
 from digest.operate import sample
 from digest.subscribe import unsubscribe
 from digest.tokens import TokenPurpose

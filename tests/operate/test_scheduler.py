@@ -15,7 +15,7 @@ from digest.database import Database, alerts, editions
 from digest.database.slots import know_slots
 from digest.database.tables import revisions
 from digest.errors import TemplateError
-from digest.models import EditionState
+from digest.models.editions import EditionState
 from digest.operate import timetable
 from digest.operate.house import House
 from digest.operate.scheduler import Runner

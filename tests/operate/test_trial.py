@@ -6,12 +6,13 @@ import pytest
 
 from digest.clock import utc_now
 from digest.compose.render import Renderer
-from digest.config import Settings, Tls
+from digest.config import Settings
 from digest.database import Database, subscribers
 from digest.deliver.sender import Sender
 from digest.deliver.transports.smtp import Relay, SmtpTransport
 from digest.errors import BadAddressError, NotFoundError
-from digest.models import DeliveryState, SubscriberState
+from digest.models.deliveries import DeliveryState, Tls
+from digest.models.readers import SubscriberState
 from digest.operate.trial import queue_trial, wait_until_settled
 from digest.subscribe import unsubscribe
 from tests.support.clock import StoppedClock

@@ -16,7 +16,7 @@ from digest.config import Settings
 from digest.database import Database, sources
 from digest.database.tables import sources as sources_table
 from digest.errors import FixSetupError
-from digest.models import DeliveryState
+from digest.models.deliveries import DeliveryState
 from digest.operate.house import is_gone, open_house, owner_name
 from digest.operate.worker import prepare, work_until
 from tests.support import ledger

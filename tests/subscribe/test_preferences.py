@@ -12,17 +12,9 @@ from digest.config import Settings
 from digest.database import Database, audience, choices, editions, messages
 from digest.database.tables import deliveries
 from digest.database.tables import messages as messages_table
-from digest.models import (
-    ALL_DAYS,
-    Choices,
-    DeliveryState,
-    DropReason,
-    Format,
-    Slot,
-    SlotChoice,
-    SubscriberState,
-    Variant,
-)
+from digest.models.deliveries import DeliveryState, DropReason
+from digest.models.editions import Slot
+from digest.models.readers import ALL_DAYS, Choices, Format, SlotChoice, SubscriberState, Variant
 from digest.subscribe import preferences
 from digest.subscribe.preferences import Desk, Offer, Problem
 from digest.tokens import TokenPurpose

@@ -12,7 +12,8 @@ from digest.config import Settings
 from digest.database import Database
 from digest.database.tables import deliveries, subscribers
 from digest.errors import BadTokenError
-from digest.models import DeliveryState, DropReason, SubscriberState
+from digest.models.deliveries import DeliveryState, DropReason
+from digest.models.readers import SubscriberState
 from digest.subscribe import unsubscribe
 from digest.tokens import Keyring, TokenPurpose
 from tests.support import rows

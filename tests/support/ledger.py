@@ -14,7 +14,9 @@ import sqlalchemy as sa
 from digest.addresses import Address, parse
 from digest.database import Database
 from digest.database.tables import attempts, deliveries, editions, messages, subscribers
-from digest.models import DeliveryState, EditionState, Format, Lane, Mail, MessageKind, SubscriberState
+from digest.models.deliveries import DeliveryState, Lane, Mail, MessageKind
+from digest.models.editions import EditionState
+from digest.models.readers import Format, SubscriberState
 from digest.splice import DATE, MESSAGE_ID, RECIPIENT, UNSUBSCRIBE_URL, marker
 
 TEXT = (

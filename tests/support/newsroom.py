@@ -12,19 +12,11 @@ from digest.database import Database, finds, most_read, subscribers
 from digest.database import sources as source_rows
 from digest.database.tables import articles as articles_table
 from digest.database.tables import deliveries, editions, sources
-from digest.models import (
-    ArticleText,
-    DeliveryState,
-    EditionState,
-    Format,
-    FoundArticle,
-    Purpose,
-    Rights,
-    Source,
-    SourceSpec,
-    SourceState,
-    Subscriber,
-)
+from digest.models.articles import ArticleText, FoundArticle
+from digest.models.deliveries import DeliveryState
+from digest.models.editions import EditionState
+from digest.models.readers import Format, Subscriber
+from digest.models.sources import Purpose, Rights, Source, SourceSpec, SourceState
 from tests.support.clock import StoppedClock
 
 

@@ -14,7 +14,9 @@ from digest.database import Database, deliveries, editions, slots, subscribers
 from digest.deliver.sender import Sender
 from digest.deliver.settle import settle
 from digest.deliver.transports import TRANSPORTS
-from digest.models import DeliveryCounts, Edition, Format, Subscriber
+from digest.models.deliveries import DeliveryCounts
+from digest.models.editions import Edition
+from digest.models.readers import Format, Subscriber
 from digest.outbound import Outbound
 from tests.support.clock import StoppedClock
 from tests.support.feed_server import FeedServer

@@ -7,7 +7,7 @@ from typing import Any
 from digest.config import Tls
 from digest.deliver.transport import Envelope, Lane, Transport
 from digest.deliver.transports.smtp import Relay, SmtpTransport
-from digest.models import Outcome
+from digest.models.deliveries import Outcome
 from tests.support.smtp_server import HostileServer
 
 

@@ -20,21 +20,11 @@ from digest.database.tables import (
     subscribers,
     subscriptions,
 )
-from digest.models import (
-    ArticleText,
-    DeliveryState,
-    EditionState,
-    Format,
-    FoundArticle,
-    Lane,
-    MessageKind,
-    Placement,
-    Role,
-    Source,
-    SourceSpec,
-    SourceState,
-    SubscriberState,
-)
+from digest.models.articles import ArticleText, FoundArticle
+from digest.models.deliveries import DeliveryState, Lane, MessageKind
+from digest.models.editions import EditionState, Placement, Role
+from digest.models.readers import Format, SubscriberState
+from digest.models.sources import Source, SourceSpec, SourceState
 
 
 async def everything(database: Database) -> str:

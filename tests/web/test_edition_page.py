@@ -8,7 +8,8 @@ import pytest
 from selectolax.lexbor import LexborHTMLParser
 
 from digest.database import Database
-from digest.models import EditionState, Picture, Role
+from digest.models.articles import Picture
+from digest.models.editions import EditionState, Role
 from tests.support import rows
 from tests.support.clock import StoppedClock
 

@@ -8,7 +8,7 @@ import pytest
 from digest.config import Settings
 from digest.database import Database
 from digest.errors import DatabaseUnavailableError
-from digest.models import DeliveryState
+from digest.models.deliveries import DeliveryState
 from digest.operate.metrics import Metrics
 from digest.web import app
 from digest.web.metrics import Gather

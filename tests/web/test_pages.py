@@ -14,7 +14,8 @@ from digest.compose.render import Renderer
 from digest.config import Settings
 from digest.database import Database
 from digest.database.tables import metadata, signups
-from digest.models import ConsentWay, EditionState
+from digest.models.consents import ConsentWay
+from digest.models.editions import EditionState
 from digest.subscribe import signup
 from digest.subscribe.signup import Wanted
 from digest.tokens import TokenPurpose

@@ -15,7 +15,9 @@ from digest import links
 from digest.config import Settings
 from digest.database import Database
 from digest.database.tables import consents, deliveries, messages, signups, subscribers
-from digest.models import ConsentAct, ConsentWay, MessageKind, SubscriberState
+from digest.models.consents import ConsentAct, ConsentWay
+from digest.models.deliveries import MessageKind
+from digest.models.readers import SubscriberState
 from digest.tokens import TokenPurpose
 from tests.support import rows
 from tests.support.clock import StoppedClock

@@ -9,7 +9,8 @@ from digest import links
 from digest.config import Settings
 from digest.database import Database
 from digest.database.tables import deliveries, subscribers
-from digest.models import DeliveryState, SubscriberState
+from digest.models.deliveries import DeliveryState
+from digest.models.readers import SubscriberState
 from digest.tokens import TokenPurpose
 from tests.support import rows
 from tests.support.clock import StoppedClock

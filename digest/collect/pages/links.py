@@ -13,7 +13,7 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 from digest.collect.normalize import clean_title, shorten, usable_link
 from digest.collect.pages.metadata import Metadata
 from digest.collect.pages.tree import ancestors, attribute, text_of
-from digest.models import MostRead
+from digest.models.articles import MostRead
 
 _ASKED = re.compile(
     r"(?:고유\s?(?:링크|주소)|출처로\s?사용)[^<>]{0,60}(?:<[^<>]{0,200}>[^<>]{0,60}){0,8}?(https?://[^\s\"'<>]{5,500})"

@@ -13,7 +13,7 @@ from digest.collect.normalize import clean_line, usable_link
 from digest.collect.pages.metadata import Metadata
 from digest.collect.pages.tree import ancestors, attribute, is_hidden, text_of, words_of
 from digest.collect.prose import pixels
-from digest.models import Picture
+from digest.models.articles import Picture
 
 _SOURCES = ("data-src", "data-original", "data-lazy-src", "data-lazy", "data-echo", "data-url", "src")
 _ORNAMENT = re.compile(

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from digest.collect.dates import read_date
 from digest.collect.normalize import clean_title, excerpt, shorten, usable_link
 from digest.collect.prose import Image, Prose, pixels, read_html, read_plain
-from digest.models import ArticleText, FoundArticle, Picture
+from digest.models.articles import ArticleText, FoundArticle, Picture
 
 TITLE_FROM_TEXT = "no title; the beginning of its text stands in for it"
 _MAX_BYLINE, _MAX_SECTION, _MAX_BODY = 200, 60, 100_000

@@ -14,7 +14,7 @@ from digest.collect.prose import Image, Prose, read_html, read_plain
 from digest.collect.source import MAX_ARTICLES, Parsed
 from digest.collect.sources.feed_entry import TITLE_FROM_TEXT, limited, picture
 from digest.errors import SourceUnreadableError
-from digest.models import ArticleText, FoundArticle, Picture
+from digest.models.articles import ArticleText, FoundArticle, Picture
 
 Item = dict[str, Any]  # what the document held
 

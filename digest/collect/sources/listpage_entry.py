@@ -19,7 +19,7 @@ from digest.collect.pages import tree
 from digest.collect.prose import pixels
 from digest.collect.source import Options
 from digest.collect.sources.listpage_links import ListedLink, select, words_of
-from digest.models import ArticleText, FoundArticle, Picture
+from digest.models.articles import ArticleText, FoundArticle, Picture
 
 _MAX_BYLINE, _MAX_SECTION, _MAX_TITLE, _MAX_PART = 200, 60, 250, 20_000
 _MOST_ELEMENTS = 200  # of one article's part

@@ -23,7 +23,7 @@ from digest.collect.dates import DateRead, read_date
 from digest.collect.normalize import clean_title, shorten, usable_link
 from digest.collect.source import MAX_ARTICLES, UNTITLED, Options, Parsed, is_same_site
 from digest.errors import SourceUnreadableError
-from digest.models import ArticleText, FoundArticle, Picture
+from digest.models.articles import ArticleText, FoundArticle, Picture
 
 _MAX_UNPACKED_BYTES = 20_000_000
 _MAX_ENTRIES = 50_000  # what the protocol allows in one file

@@ -2,7 +2,7 @@
 
 from digest.compose.kind import Kind
 from digest.compose.kinds import alert, confirm, digest, link, notice
-from digest.models import MessageKind
+from digest.models.deliveries import MessageKind
 
 KINDS: dict[MessageKind, Kind] = {
     MessageKind.DIGEST: digest,

@@ -15,7 +15,8 @@ from digest.compose.render import Renderer
 from digest.compose.view import clean, cut
 from digest.config import Settings
 from digest.languages import words
-from digest.models import Alert, Mail, MessageKind
+from digest.models.alerts import Alert
+from digest.models.deliveries import Mail, MessageKind
 
 _LANGUAGE = "en"
 SUBJECT_LETTERS = 100

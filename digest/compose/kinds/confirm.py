@@ -16,7 +16,7 @@ from digest.compose.render import Renderer
 from digest.compose.view import clean, cut, identity
 from digest.config import Settings
 from digest.languages import words
-from digest.models import Mail, MessageKind
+from digest.models.deliveries import Mail, MessageKind
 
 HOURS = 72
 SUBJECT_LETTERS = 100

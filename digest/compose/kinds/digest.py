@@ -18,7 +18,9 @@ from digest.compose.kind import Composed
 from digest.compose.render import Renderer
 from digest.compose.view import ArticleView, EditionView, HeadlineView, SectionView, cut, view
 from digest.config import Settings
-from digest.models import Edition, Format, Mail, MessageKind, PlacedArticle, Variant
+from digest.models.deliveries import Mail, MessageKind
+from digest.models.editions import Edition, PlacedArticle
+from digest.models.readers import Format, Variant
 from digest.tokens import TOKEN_LENGTH
 
 __all__ = ["compose", "specimen", "view"]

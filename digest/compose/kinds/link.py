@@ -13,7 +13,8 @@ from digest.compose.render import Renderer
 from digest.compose.view import clean, cut, identity
 from digest.config import Settings
 from digest.languages import words
-from digest.models import LinkMatter, Mail, MessageKind
+from digest.models.deliveries import Mail, MessageKind
+from digest.models.readers import LinkMatter
 
 SUBJECT_LETTERS = 100
 

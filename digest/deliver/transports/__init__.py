@@ -15,7 +15,7 @@ from digest.config import Settings
 from digest.deliver.transport import Transport, WayOut
 from digest.deliver.transports.outbox import HOST, OutboxServer
 from digest.deliver.transports.smtp import Relay, SmtpTransport
-from digest.models import Tls
+from digest.models.deliveries import Tls
 
 OUTBOX_FOLDER = "outbox"
 

@@ -15,7 +15,7 @@ from digest.operate.cli.terminal import AsJson, ExitCode, moment, print_json, pr
 if TYPE_CHECKING:
     from digest.config import Settings
     from digest.database import Database
-    from digest.models import Alert
+    from digest.models.alerts import Alert
 
 app = typer.Typer(help="What a person must know.", invoke_without_command=True)
 

@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 
     from digest.config import Settings
     from digest.database import Database
-    from digest.models import Article, Edition, PageState, Role, Story
+    from digest.models.articles import Article, PageState
+    from digest.models.editions import Edition, Role
+    from digest.models.stories import Story
 
 app = typer.Typer(help="Collected articles: look, withdraw, restore, join to one story.", no_args_is_help=True)
 app.command()(articles_acts.look)

@@ -18,7 +18,8 @@ from digest.operate.cli.terminal import LARGEST_ID, AsJson, ExitCode, note, prin
 if TYPE_CHECKING:
     from digest.config import Settings
     from digest.database import Database
-    from digest.models import Article, Edition
+    from digest.models.articles import Article
+    from digest.models.editions import Edition
 
 ArticleId = Annotated[
     int, typer.Argument(metavar="ID", min=1, max=LARGEST_ID, help="As `digest articles list` shows it.")
@@ -72,7 +73,7 @@ def restore(article_id: ArticleId, as_json: AsJson = False) -> None:
 
     async def act(_settings: "Settings", database: "Database") -> bool:
         from digest.database import articles
-        from digest.models import WithdrawnBy
+        from digest.models.articles import WithdrawnBy
 
         async with database.begin() as connection:
             await articles.get_article(connection, article_id)
@@ -145,7 +146,7 @@ async def _withdraw(settings: "Settings", database: "Database", article_id: int)
     from digest.compose.render import Renderer
     from digest.database import appearances, articles, editions
     from digest.errors import DatabaseUnavailableError, DigestError
-    from digest.models import EditionState
+    from digest.models.editions import EditionState
 
     async with database.read() as connection:
         article = await articles.get_article(connection, article_id)

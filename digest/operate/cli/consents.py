@@ -22,7 +22,7 @@ from digest.operate.cli.terminal import AsJson, ExitCode, moment, print_json, pr
 if TYPE_CHECKING:
     from digest.config import Settings
     from digest.database import Database
-    from digest.models import Consent, Suppression
+    from digest.models.consents import Consent, Suppression
 
 app = typer.Typer(help="The ledger of consents: show one address, export for an inquiry.", no_args_is_help=True)
 

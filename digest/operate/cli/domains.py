@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from digest.database import Connection, Database
     from digest.database.domains import ProviderFigures
     from digest.database.paces import Pace
-    from digest.models import DeliveryState
+    from digest.models.deliveries import DeliveryState
 
 app = typer.Typer(help="Mail providers: how they stand, pause, resume, send again.", no_args_is_help=True)
 
@@ -92,7 +92,7 @@ def resend(
     as_json: AsJson = False,
 ) -> None:
     """Send an edition again to readers at a domain's provider that refused it. Their deadline counts from now."""
-    from digest.models import DeliveryState
+    from digest.models.deliveries import DeliveryState
 
     states = (DeliveryState.REFUSED, DeliveryState.UNCERTAIN) if uncertain else (DeliveryState.REFUSED,)
     counts = with_database(lambda _settings, database: _count(database, edition, domain, states))

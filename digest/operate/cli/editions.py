@@ -30,7 +30,8 @@ from digest.operate.cli.watch import watch
 if TYPE_CHECKING:
     from digest.config import Settings
     from digest.database import Database
-    from digest.models import DeliveryCounts, Edition, Mail, PlacedArticle
+    from digest.models.deliveries import DeliveryCounts, Mail
+    from digest.models.editions import Edition, PlacedArticle
 
 app = typer.Typer(help="Issues of a slot: look, make, watch, hold, release, cancel, prove.", no_args_is_help=True)
 app.command()(watch)
@@ -102,7 +103,7 @@ def prove(edition_id: EditionId, as_json: AsJson = False) -> None:
     elif not is_made:
         say(f"Edition {edition.id} is {edition.state}: its deliveries are not made yet, so there is nothing to sum.")
     else:
-        from digest.models import DeliveryState
+        from digest.models.deliveries import DeliveryState
 
         table(
             ("state", "readers"),
@@ -324,7 +325,7 @@ def _placed_as_json(each: "PlacedArticle") -> dict[str, object]:
 
 
 def _counts_as_json(counts: "DeliveryCounts") -> dict[str, object]:
-    from digest.models import DeliveryState
+    from digest.models.deliveries import DeliveryState
 
     return {
         "eligible": counts.eligible,

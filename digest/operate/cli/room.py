@@ -16,7 +16,7 @@ from digest.operate.cli.terminal import note
 if TYPE_CHECKING:
     from digest.config import Settings
     from digest.database import Database
-    from digest.models import Slot
+    from digest.models.editions import Slot
 
 Result = TypeVar("Result")
 

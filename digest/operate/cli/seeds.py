@@ -54,7 +54,7 @@ async def load_seeds(database: "Database", edition_id: int) -> "list[Seed]":
 
 def said_of(seed: "Seed") -> str:
     """Return what the relay said of a seed that it did not take, in brackets; empty if nothing."""
-    from digest.models import DeliveryState
+    from digest.models.deliveries import DeliveryState
 
     reply = seed.reply if seed.state is not DeliveryState.ACCEPTED else None
     return f" ({reply.code} {reply.text})" if reply else ""

@@ -152,7 +152,7 @@ def send_test(
 
 
 def _tell(settled: "StoredDelivery", wait: int) -> None:
-    from digest.models import DeliveryState
+    from digest.models.deliveries import DeliveryState
 
     reply = settled.reply
     said = f"{reply.code} {reply.text}" if reply else settled.detail or "nothing"

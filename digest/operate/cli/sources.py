@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from digest.collect.collector import CollectReport
     from digest.config import Settings
     from digest.database import Database
-    from digest.models import Source, SourceSpec
+    from digest.models.sources import Source, SourceSpec
 
 app = typer.Typer(help="Where articles come from: list, check, add, remove.", no_args_is_help=True)
 
@@ -132,7 +132,7 @@ async def _collect(settings: "Settings", database: "Database", name: str | None)
     from digest.collect.reader import Reader
     from digest.database import sources
     from digest.errors import WrongStateError
-    from digest.models import SourceState
+    from digest.models.sources import SourceState
     from digest.operate.house import owner_name
     from digest.outbound import Outbound, user_agent
 

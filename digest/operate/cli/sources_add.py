@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from digest import clock
-from digest.models import Purpose, Rights
+from digest.models.sources import Purpose, Rights
 from digest.operate.cli.room import load_settings, with_database
 from digest.operate.cli.sources_show import show, show_others
 from digest.operate.cli.terminal import ExitCode, note, problem, say, table, waiting
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from digest.collect.opml import Listed
     from digest.config import Settings
     from digest.database import Database
-    from digest.models import Source, SourceSpec
+    from digest.models.sources import Source, SourceSpec
 
 _QUESTION = "자사 매체이거나 이용 허락을 받았습니까? / Is it your own paper, or do you have permission to mail it?"
 _LINKS_ONLY = "제목과 링크만 보낼까요? / Add it with titles and links only (link_only)?"

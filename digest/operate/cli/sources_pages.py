@@ -13,7 +13,8 @@ from digest.operate.cli.terminal import moment, note, pairs, table, waiting
 if TYPE_CHECKING:
     from digest.collect.page_check import CheckedPage
     from digest.config import Settings
-    from digest.models import FoundArticle, PageText, SourceSpec
+    from digest.models.articles import FoundArticle, PageText
+    from digest.models.sources import SourceSpec
 
 _LOOKED_AT = 2
 _SHOWN_LETTERS = 80

@@ -12,7 +12,8 @@ from digest.operate.cli.terminal import moment, note, pairs, say, table
 if TYPE_CHECKING:
     from digest.collect.discover import Candidate
     from digest.config import Settings
-    from digest.models import FoundArticle, Source
+    from digest.models.articles import FoundArticle
+    from digest.models.sources import Source
 
 _SHOWN = 10
 

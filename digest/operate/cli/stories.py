@@ -15,7 +15,8 @@ from digest.operate.cli.terminal import LARGEST_ID, AsJson, ExitCode, moment, pr
 if TYPE_CHECKING:
     from digest.config import Settings
     from digest.database import Database
-    from digest.models import Article, StoryMember
+    from digest.models.articles import Article
+    from digest.models.stories import StoryMember
 
 ArticleId = Annotated[
     int, typer.Argument(metavar="ID", min=1, max=LARGEST_ID, help="As `digest articles list` shows it.")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from digest import clock
-from digest.models import Format, SubscriberState
+from digest.models.readers import Format, SubscriberState
 from digest.operate.cli import subscribers_show
 from digest.operate.cli.room import slot_of, with_database
 from digest.operate.cli.terminal import AsJson, ExitCode, moment, note, print_json, problem, say, steps, table
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from digest.config import Settings
     from digest.database import Connection, Database
-    from digest.models import Subscriber
+    from digest.models.readers import Subscriber
 
 app = typer.Typer(help="Readers: add those who agreed elsewhere, list, remove.", no_args_is_help=True)
 app.command()(subscribers_show.show)
@@ -144,7 +144,7 @@ def remove(address: Annotated[str, typer.Argument(help="The reader's mail addres
     async def act(_settings: "Settings", database: "Database") -> int | None:
         from digest import addresses
         from digest.database import deliveries, subscribers
-        from digest.models import DropReason
+        from digest.models.deliveries import DropReason
 
         parsed, now = addresses.parse(address), clock.utc_now()
         async with database.begin() as connection:
@@ -191,7 +191,7 @@ async def _add_one(connection: "Connection", settings: "Settings", given: str, w
     from digest import addresses
     from digest.database import consents, subscribers
     from digest.errors import BadAddressError, SuppressedError
-    from digest.models import ConsentAct, ConsentWay, NewConsent
+    from digest.models.consents import ConsentAct, ConsentWay, NewConsent
     from digest.subscribe.hashes import address_hash
 
     try:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from digest import clock
-from digest.models import Format
+from digest.models.readers import Format
 from digest.operate.cli.room import with_database
 from digest.operate.cli.terminal import ExitCode, note, problem, progress, say, table
 
@@ -138,7 +138,7 @@ def erase(
     async def act(settings: "Settings", database: "Database") -> "tuple[int, bool]":
         from digest import addresses
         from digest.database import audit
-        from digest.models import ConsentWay
+        from digest.models.consents import ConsentWay
         from digest.operate import operator
         from digest.subscribe import retention
         from digest.subscribe.hashes import address_hash

@@ -10,7 +10,7 @@ from digest.operate.cli.terminal import AsJson, ExitCode, moment, pairs, print_j
 if TYPE_CHECKING:
     from digest.config import Settings
     from digest.database import Database
-    from digest.models import Choices, SlotChoice, Subscriber
+    from digest.models.readers import Choices, SlotChoice, Subscriber
 
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 

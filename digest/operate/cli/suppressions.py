@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from digest.config import Settings
     from digest.database import Connection, Database
-    from digest.models import Suppression, SuppressionReason
+    from digest.models.consents import Suppression, SuppressionReason
 
 app = typer.Typer(help="Who must not be written to: list, add, lift.", no_args_is_help=True)
 
@@ -54,7 +54,7 @@ def add(address: Annotated[str, typer.Argument(help="The mail address.")]) -> No
 
     async def act(connection: "Connection", hashed: str, now: "datetime") -> bool:
         from digest.database import suppressions
-        from digest.models import SuppressionReason
+        from digest.models.consents import SuppressionReason
 
         return await suppressions.suppress(connection, hashed, SuppressionReason.PERSON, at=now)
 

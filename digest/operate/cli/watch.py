@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from digest.database import Database
     from digest.database.progress import Progress
-    from digest.models import Edition
+    from digest.models.editions import Edition
 
 _DOMAINS_SHOWN = 12
 
@@ -65,7 +65,7 @@ async def _watch(database: "Database", edition_id: int, every: float) -> None:
 
 
 def _is_over(edition: "Edition", progress: "Progress") -> bool:
-    from digest.models import EditionState
+    from digest.models.editions import EditionState
 
     return edition.state in (EditionState.DONE, EditionState.CANCELLED, EditionState.HELD) or (
         edition.state is EditionState.SENDING and progress.waiting == 0
@@ -73,7 +73,7 @@ def _is_over(edition: "Edition", progress: "Progress") -> bool:
 
 
 def _in_a_line(edition: "Edition", progress: "Progress") -> str:
-    from digest.models import DeliveryState
+    from digest.models.deliveries import DeliveryState
 
     counted = ", ".join(f"{state} {progress.count(state)}" for state in DeliveryState if progress.count(state))
     return (
@@ -89,7 +89,7 @@ def _drawn(edition: "Edition", progress: "Progress") -> "RenderableType":
     from rich.table import Table
     from rich.text import Text
 
-    from digest.models import DeliveryState
+    from digest.models.deliveries import DeliveryState
 
     shown = (
         DeliveryState.ACCEPTED,

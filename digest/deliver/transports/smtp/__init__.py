@@ -15,7 +15,7 @@ from digest.deliver.transports.smtp.commands import Abilities
 from digest.deliver.transports.smtp.connect import Relay, connect, make_trust, own_name
 from digest.deliver.transports.smtp.lane import SmtpLane
 from digest.deliver.transports.smtp.plain import PlainLane
-from digest.models import Tls
+from digest.models.deliveries import Tls
 
 __all__ = ["Relay", "SmtpTransport"]
 

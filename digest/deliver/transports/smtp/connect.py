@@ -17,7 +17,7 @@ from digest.config import Settings
 from digest.deliver import outcome
 from digest.deliver.outcome import Stage
 from digest.errors import RelayLoginError, RelayUnavailableError
-from digest.models import MAIN_RELAY, RelaySpec, Reply, Tls
+from digest.models.deliveries import MAIN_RELAY, RelaySpec, Reply, Tls
 
 # RFC 5321 §4.5.3.2.6 gives the answer after the body ten minutes where other answers get one to five: asking too
 # early leaves a mail uncertain that was only being scanned.

@@ -28,7 +28,7 @@ from digest.deliver.transport import Envelope
 from digest.deliver.transports.smtp.commands import END_OF_MAIL, Abilities, make_commands
 from digest.deliver.transports.smtp.connect import Relay
 from digest.deliver.transports.smtp.replies import ReplyReader
-from digest.models import Outcome, Reply
+from digest.models.deliveries import Outcome, Reply
 
 _GOODBYE_SECONDS = 2.0
 _AT_ONCE = 2

@@ -14,7 +14,7 @@ from digest.deliver.outcome import Stage
 from digest.deliver.transport import Envelope
 from digest.deliver.transports.smtp.commands import Abilities, make_commands
 from digest.deliver.transports.smtp.connect import Relay
-from digest.models import Outcome, Reply
+from digest.models.deliveries import Outcome, Reply
 
 _GOODBYE_SECONDS = 2.0
 _WANTED = (
