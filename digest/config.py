@@ -13,6 +13,7 @@ import hashlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, Literal, Self
 from urllib.parse import urlsplit
@@ -81,6 +82,9 @@ class Settings(BaseModel):
     base_url: str = Field(examples=["https://news.example.kr"])
     web_host: str = Field("127.0.0.1", min_length=1)
     web_port: int = Field(8000, ge=1, le=65535)
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = Field(
+        (IPv4Network("127.0.0.1"), IPv6Network("::1")), examples=["127.0.0.1 10.0.0.0/24"]
+    )
     database_url: SecretStr = Field(
         SecretStr("sqlite:///var/digest.sqlite3"), examples=["sqlite:///var/digest.sqlite3"]
     )
@@ -223,6 +227,16 @@ class Settings(BaseModel):
     @classmethod
     def _list(cls, value: object) -> object:
         return tuple(value.replace(",", " ").split()) if isinstance(value, str) else value
+
+    @field_validator("trusted_proxies", mode="before")
+    @classmethod
+    def _networks(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        try:
+            return tuple(ip_network(each) for each in value.replace(",", " ").split())
+        except ValueError as error:
+            raise ValueError(f"{error}, so it is no network") from error
 
     @field_validator("suppression_key")
     @classmethod

@@ -112,6 +112,7 @@ async def _pages(house: House, sample_started_at: datetime | None) -> AsyncItera
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # `web.proxies` does it, and believes named ones only
         lifespan="off",
         timeout_graceful_shutdown=_CLOSE_SECONDS,
     )

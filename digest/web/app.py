@@ -24,6 +24,7 @@ from digest.web import subscribe as subscribe_pages
 from digest.web.guard import Guard, Policy, picture_origins
 from digest.web.metrics import Gather
 from digest.web.pages import Pages
+from digest.web.proxies import TrueClient
 from digest.web.templating import Templates
 
 _QUIET = ("health", "ready", "static")
@@ -73,7 +74,10 @@ def build(
         routes += newspaper
     app = Starlette(
         routes=routes,
-        middleware=[Middleware(Guard, policy=policy, refuse=pages.refuse, quiet_routes=frozenset(quiet))],
+        middleware=[
+            Middleware(TrueClient, proxies=settings.trusted_proxies),
+            Middleware(Guard, policy=policy, refuse=pages.refuse, quiet_routes=frozenset(quiet)),
+        ],
         exception_handlers={HTTPException: pages.refuse_politely, TryLaterError: pages.not_now},
     )
     # Starlette would send people to whatever host their Host header names.

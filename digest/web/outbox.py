@@ -55,7 +55,7 @@ class KeptMail:
 def is_near(request: Request, base_url: str) -> bool:
     """Whether the browser is on this machine or in its private network, as far as its address tells, and means us.
 
-    Behind a proxy the server puts the address that the proxy names in its place.
+    Behind a proxy of `TRUSTED_PROXIES` that is the address which the proxy names (`web.proxies`).
     """
     if not _is_our_name(request.headers.get("host", ""), base_url):
         return False
