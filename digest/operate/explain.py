@@ -11,11 +11,14 @@ from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from digest.addresses import Address
-from digest.database import Connection, deliveries, editions, subscribers
+from digest.config import Settings
+from digest.database import Connection, deliveries, editions, subscribers, suppressions
 from digest.database.deliveries import StoredDelivery
+from digest.models.consents import Suppression, SuppressionReason
 from digest.models.deliveries import DeliveryState, DropReason
 from digest.models.editions import Edition, EditionState, PlacedArticle, Role, Slot
 from digest.models.readers import Subscriber, SubscriberState
+from digest.subscribe.hashes import address_hash
 
 _LOOKED_AT = 500  # deliveries of one address; more mails than that since the latest edition are not to be expected
 
@@ -31,7 +34,10 @@ class Reached(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is known about one address and one slot. `sections` are those the reader chose, empty: all."""
+    """What is known about one address and one slot. `sections` are those the reader chose, empty: all.
+
+    `suppression` None: the address may be written to.
+    """
 
     slot: Slot
     edition: Edition | None
@@ -40,6 +46,7 @@ class Facts:
     sections: tuple[str, ...]
     placed: tuple[PlacedArticle, ...]
     delivery: StoredDelivery | None
+    suppression: Suppression | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +61,7 @@ class Explanation:
     todo: str = ""
 
 
-async def gather(connection: Connection, address: Address, slot: Slot) -> Facts:
+async def gather(connection: Connection, settings: Settings, address: Address, slot: Slot) -> Facts:
     """Look up everything that decides whether the latest edition of `slot` goes to `address`."""
     edition = await editions.latest_for_slot(connection, slot.name)
     subscriber = await subscribers.find(connection, address)
@@ -77,6 +84,7 @@ async def gather(connection: Connection, address: Address, slot: Slot) -> Facts:
         sections=sections,
         placed=placed,
         delivery=delivery,
+        suppression=await suppressions.find(connection, address_hash(settings, address)),
     )
 
 
@@ -143,6 +151,8 @@ _DROPPED: dict[DropReason | None, str] = {
 
 def _by_subscriber(facts: Facts, zone: ZoneInfo) -> _Answer | None:
     subscriber, slot = facts.subscriber, facts.slot
+    if facts.suppression is not None and (subscriber is None or subscriber.state in _AWAY):
+        return _suppressed(facts.suppression, zone)
     if subscriber is None:
         return "not_a_subscriber", "not a subscriber", "digest subscribers add ADDRESS --slot … --consent …"
     match subscriber.state:
@@ -162,6 +172,21 @@ def _by_subscriber(facts: Facts, zone: ZoneInfo) -> _Answer | None:
         theirs = ", ".join(subscriber.slots) or "no slot"
         return "not_subscribed", f"not subscribed to {slot.name}, but to {theirs}", ""
     return None
+
+
+def _suppressed(found: Suppression, zone: ZoneInfo) -> _Answer:
+    text = f"suppressed since {_at(found.at, zone)}, because {_SUPPRESSED[found.reason]}: nothing is written there"
+    return "suppressed", text, "It ends when they ask anew and confirm. For a mistake: digest suppressions lift ADDRESS"
+
+
+_AWAY = frozenset({SubscriberState.LEFT, SubscriberState.STOPPED, SubscriberState.EXPIRED})
+_SUPPRESSED: dict[SuppressionReason, str] = {
+    SuppressionReason.LEFT_FOR_GOOD: "they left for good",
+    SuppressionReason.BOUNCED: "mails to it came back",
+    SuppressionReason.COMPLAINED: "they reported a mail as spam",
+    SuppressionReason.PERSON: "an operator decided so",
+    SuppressionReason.ERASED: "they had everything about them erased",
+}
 
 
 def _by_edition(edition: Edition | None, slot: Slot, zone: ZoneInfo) -> _Answer | None:

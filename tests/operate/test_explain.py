@@ -12,6 +12,7 @@ from digest import addresses
 from digest.database import Database
 from digest.database.deliveries import StoredDelivery
 from digest.database.tables import deliveries, subscribers
+from digest.models.consents import Suppression, SuppressionReason
 from digest.models.deliveries import DeliveryState, DropReason, Reply
 from digest.models.editions import Edition, EditionState, PlacedArticle, Role, Slot
 from digest.models.readers import Format, Subscriber, SubscriberState
@@ -149,6 +150,29 @@ def test_who_never_subscribed_or_to_something_else() -> None:
     assert "weekly" in other.text
 
 
+@pytest.mark.parametrize("reason", SuppressionReason)
+def test_a_suppressed_address_is_told_so_with_its_reason(reason: SuppressionReason) -> None:
+    """ "Not a subscriber" would send the operator off to add somebody who must not be written to."""
+    suppression = Suppression("0" * 64, reason, AT)
+
+    stranger = _explain(subscriber=None, suppression=suppression)
+    stopped = _explain(subscriber=replace(READER, state=SubscriberState.STOPPED), suppression=suppression)
+
+    assert stranger == stopped
+    assert (stranger.reason, stranger.reached) == ("suppressed", Reached.NO)
+    assert "2026-11-23 07:00" in stranger.text
+    assert "digest suppressions lift" in stranger.todo
+
+
+def test_who_asked_anew_after_a_suppression_is_told_as_pending() -> None:
+    """The suppression ends with their confirmation, which is what is missing."""
+    suppression = Suppression("0" * 64, SuppressionReason.LEFT_FOR_GOOD, AT)
+
+    found = _explain(subscriber=replace(READER, state=SubscriberState.PENDING), suppression=suppression)
+
+    assert found.reason == "pending"
+
+
 @pytest.mark.parametrize(
     ("state", "reason", "reached"),
     [
@@ -210,6 +234,16 @@ def test_what_cannot_be_explained_leads_to_the_proof() -> None:
 
 
 # ── by command ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_explain_knows_a_suppressed_address_by_its_hash(commands: Commands) -> None:
+    """The list holds no addresses, so the command must look with the key."""
+    commands("suppressions", "add", "kim@reader.example")
+
+    [found] = commands.json("explain", "KIM@reader.example", code=1)["explanations"]
+
+    assert found["reason"] == "suppressed"
+    assert "an operator decided so" in found["text"]
 
 
 def test_explain_follows_a_reader_through_the_days(commands: Commands, just_now: StoppedClock) -> None:

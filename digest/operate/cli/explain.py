@@ -48,7 +48,7 @@ async def _explained(settings: "Settings", database: "Database", address: str, s
     parsed = addresses.parse(address)
     slots = settings.editions if slot is None else (slot_of(settings, slot),)
     async with database.read() as connection:
-        return [explain(await gather(connection, parsed, each), settings.zone) for each in slots]
+        return [explain(await gather(connection, settings, parsed, each), settings.zone) for each in slots]
 
 
 def _as_json(each: "Explanation") -> dict[str, object]:
