@@ -122,11 +122,14 @@ async def chosen_sections(connection: Connection, subscriber_id: int, slot: str)
 
 
 async def leave(connection: Connection, subscriber_id: int, *, at: datetime) -> bool:
-    """Note that the subscriber left; return whether that changed anything. Deliveries are the caller's to drop."""
+    """Note that the subscriber left; return whether that changed anything. Deliveries are the caller's to drop.
+
+    The consent to adverts ends with it: it must not be there again when the reader comes back for the news alone.
+    """
     result = await connection.execute(
         sa.update(subscribers)
         .where(subscribers.c.id == subscriber_id, subscribers.c.state.in_(_MAY_LEAVE))
-        .values(state=SubscriberState.LEFT, left_at=at)
+        .values(state=SubscriberState.LEFT, left_at=at, advert_consent_at=None)
     )
     return result.rowcount > 0
 

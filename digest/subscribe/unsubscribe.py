@@ -1,7 +1,8 @@
-"""Leaving: the act behind the link of every footer and of List-Unsubscribe (RFC 8058).
+"""Leaving: the act behind the link of every footer and of List-Unsubscribe (RFC 8058), and behind a command.
 
-In: a token from a mail. Out: who left, and how many mails that were already waiting were given up. The token is the
-whole authority: no login, no cookie, no confirmation by mail. State, waiting deliveries, the ledger of consents and the
+In: a token from a mail, or the reader whom the operator takes off because they asked for it in another way. Out: who
+left, and how many mails that were already waiting were given up. The token is the whole authority: no login, no cookie,
+no confirmation by mail. State, waiting deliveries, the ledger of consents and the
 notice of the result (정보통신망법 제50조⑦) change in one transaction, so no mail can be claimed in between, and the
 conditions stand inside the updates: leaving twice, or from two mail servers at once, is the same as leaving once. The
 notice is the last mail: its delivery has no subscriber, so that what stops the others lets it through. A reader whose
@@ -38,6 +39,15 @@ class Left:
     dropped: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """How somebody left, for the ledger of consents. `host`: the address a request came from."""
+
+    how: ConsentWay
+    source: str
+    host: str | None
+
+
 async def read_subscriber(database: Database, keyring: Keyring, token: str) -> Subscriber | None:
     """Return whose link this is, None if that reader was erased. Changes nothing.
 
@@ -64,12 +74,29 @@ async def leave(
     `TemplateError` if the notice cannot be composed.
     """
     subscriber_id = settings.keyring.read(TokenPurpose.LEAVE, token)
+    return await _leave(database, settings, renderer, subscriber_id, _Way(how, "/u", host), now=now)
+
+
+async def take_off(
+    database: Database, settings: Settings, renderer: Renderer, subscriber_id: int, *, now: datetime
+) -> Left:
+    """Do the same for a reader who told the operator: by telephone, by letter. They are told the result by mail, too.
+
+    Raises `TemplateError` if the notice cannot be composed.
+    """
+    way = _Way(ConsentWay.COMMAND, "digest subscribers remove", None)
+    return await _leave(database, settings, renderer, subscriber_id, way, now=now)
+
+
+async def _leave(
+    database: Database, settings: Settings, renderer: Renderer, subscriber_id: int, way: _Way, *, now: datetime
+) -> Left:
     async with database.begin() as connection:
         changed = await subscribers.leave(connection, subscriber_id, at=now)
         dropped = await deliveries.drop_for_subscriber(connection, subscriber_id, reason=DropReason.LEFT, at=now)
         subscriber = await _find(connection, subscriber_id)
         if changed and subscriber is not None:
-            await consents.append(connection, _withdrawn(settings, subscriber, how, host, now))
+            await consents.append(connection, _withdrawn(settings, subscriber, way, now))
             await _queue_notice(connection, settings, renderer, subscriber, now)
     if changed or dropped:
         event("subscriber.left", subscriber_id=subscriber_id, dropped=dropped)
@@ -88,19 +115,17 @@ async def _find(connection: Connection, subscriber_id: int) -> Subscriber | None
         return None
 
 
-def _withdrawn(
-    settings: Settings, subscriber: Subscriber, how: ConsentWay, host: str | None, now: datetime
-) -> NewConsent:
+def _withdrawn(settings: Settings, subscriber: Subscriber, way: _Way, now: datetime) -> NewConsent:
     """The row of the ledger: every consent is taken back by it, that to adverts too."""
     return NewConsent(
         address=subscriber.address,
         address_hash=address_hash(settings, subscriber.address),
         act=ConsentAct.WITHDRAWN,
-        how=how,
+        how=way.how,
         at=now,
         subscriber_id=subscriber.id,
-        source="/u",
-        network=network_of(host),
+        source=way.source,
+        network=network_of(way.host),
     )
 
 

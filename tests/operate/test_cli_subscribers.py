@@ -1,6 +1,10 @@
 """`digest subscribers`: consent first, every refusal with its reason, and nobody is brought back by an old list."""
 
-from digest.models.deliveries import DeliveryState
+import sqlalchemy as sa
+
+from digest.database import Database
+from digest.database.tables import deliveries, messages
+from digest.models.deliveries import DeliveryState, MessageKind
 from tests.support.clock import StoppedClock
 from tests.support.commands import Commands
 from tests.support.newsroom import Newsroom
@@ -91,9 +95,16 @@ def test_remove_gives_up_mails_that_already_wait(commands: Commands, just_now: S
     said = commands("subscribers", "remove", "kim@reader.example").stdout
 
     assert "1 waiting mail" in said
+    assert commands.act(_notices) == ["kim@reader.example"]
     dropped = commands.act(lambda database: Newsroom(database, just_now).recipients(1, DeliveryState.DROPPED))
     assert dropped == ["kim"]
     assert commands.json("editions", "prove", "1")["adds_up"] is True
+
+
+async def _notices(database: Database) -> list[str]:
+    query = sa.select(deliveries.c.recipient).join(messages, deliveries.c.message_id == messages.c.id)
+    async with database.read() as connection:
+        return list((await connection.execute(query.where(messages.c.kind == MessageKind.NOTICE))).scalars())
 
 
 def test_remove_says_no_to_who_is_no_reader(commands_on_sqlite: Commands) -> None:

@@ -10,9 +10,10 @@ from structlog.testing import capture_logs
 from digest.compose.render import Renderer
 from digest.config import Settings
 from digest.database import Database
-from digest.database.tables import deliveries, subscribers
+from digest.database.tables import consents, deliveries, messages, subscribers
 from digest.errors import BadTokenError
-from digest.models.deliveries import DeliveryState, DropReason
+from digest.models.consents import ConsentAct, ConsentWay
+from digest.models.deliveries import DeliveryState, DropReason, MessageKind
 from digest.models.readers import SubscriberState
 from digest.subscribe import unsubscribe
 from digest.tokens import Keyring, TokenPurpose
@@ -103,6 +104,36 @@ async def test_leaving_twice_is_leaving_once(
     again = await unsubscribe.leave(database, settings, RENDERER, token, now=clock())
     assert (again.changed, again.dropped) == (False, 0)
     assert await rows.everything(database) == after_once
+
+
+async def test_leaving_takes_back_the_consent_to_adverts(
+    database: Database, clock: StoppedClock, settings: Settings, keyring: Keyring, reader: int
+) -> None:
+    """제50조②: who comes back for the news alone has not agreed to adverts again."""
+    async with database.begin() as connection:
+        await connection.execute(sa.update(subscribers).values(advert_consent_at=clock()))
+
+    left = await unsubscribe.leave(database, settings, RENDERER, keyring.make(TokenPurpose.LEAVE, reader), now=clock())
+
+    assert left.subscriber is not None
+    assert left.subscriber.advert_consent_at is None
+
+
+async def test_who_is_taken_off_by_the_operator_is_told_the_result_once(
+    database: Database, clock: StoppedClock, settings: Settings, reader: int
+) -> None:
+    """제50조⑦ asks for the notice however the refusal came: by telephone, too."""
+    left = await unsubscribe.take_off(database, settings, RENDERER, reader, now=clock())
+    again = await unsubscribe.take_off(database, settings, RENDERER, reader, now=clock())
+
+    assert (left.changed, again.changed) == (True, False)
+    async with database.read() as connection:
+        queued = (await connection.execute(sa.select(deliveries.c.recipient, deliveries.c.subscriber_id))).all()
+        subjects = (await connection.execute(sa.select(messages.c.kind))).scalars().all()
+        acts = (await connection.execute(sa.select(consents.c.act, consents.c.how))).all()
+    assert queued == [("hong@naver.example", None)]
+    assert subjects == [MessageKind.NOTICE]
+    assert acts == [(ConsentAct.WITHDRAWN, ConsentWay.COMMAND)]
 
 
 async def test_erased_reader_has_left(

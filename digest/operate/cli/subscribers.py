@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from digest.config import Settings
     from digest.database import Connection, Database
     from digest.models.readers import Subscriber
+    from digest.subscribe.unsubscribe import Left
 
 app = typer.Typer(help="Readers: add those who agreed elsewhere, list, remove.", no_args_is_help=True)
 app.command()(subscribers_show.show)
@@ -136,28 +137,31 @@ def list_(
 
 @app.command()
 def remove(address: Annotated[str, typer.Argument(help="The reader's mail address.")]) -> None:
-    """Take a reader off: nothing more is sent, mails already waiting included. Exit code 1 if there is no such reader.
+    """Take a reader off who asked for it: nothing more is sent, mails already waiting included.
 
+    A last mail tells them the result, as the law asks (정보통신망법 제50조⑦). Exit code 1 if there is no such reader.
     The row stays, so that adding an old list again does not bring the reader back.
     """
 
-    async def act(_settings: "Settings", database: "Database") -> int | None:
+    async def act(settings: "Settings", database: "Database") -> "Left | None":
         from digest import addresses
-        from digest.database import deliveries, subscribers
-        from digest.models.deliveries import DropReason
+        from digest.compose.render import Renderer
+        from digest.database import subscribers
+        from digest.subscribe import unsubscribe
 
-        parsed, now = addresses.parse(address), clock.utc_now()
-        async with database.begin() as connection:
-            found = await subscribers.find(connection, parsed)
-            if found is None or not await subscribers.leave(connection, found.id, at=now):
-                return None
-            return await deliveries.drop_for_subscriber(connection, found.id, reason=DropReason.LEFT, at=now)
+        async with database.read() as connection:
+            found = await subscribers.find(connection, addresses.parse(address))
+        if found is None:
+            return None
+        renderer = Renderer(settings.templates_dir)
+        return await unsubscribe.take_off(database, settings, renderer, found.id, now=clock.utc_now())
 
-    dropped = with_database(act)
-    if dropped is None:
+    left = with_database(act)
+    if left is None or not left.changed:
         problem(f"{address} is no reader now, so nothing is sent there anyway.")
         raise typer.Exit(ExitCode.NO)
-    say(f"{address} gets nothing more." + (f" {dropped} waiting mail(s) were given up." if dropped else ""))
+    given_up = f" {left.dropped} waiting mail(s) were given up." if left.dropped else ""
+    say(f"{address} gets nothing more but the notice of it.{given_up}")
 
 
 def _lines(file: Path) -> list[str]:
