@@ -373,6 +373,19 @@ def load(
     return settings
 
 
+@dataclass(frozen=True, slots=True)
+class Login:
+    """What the environment tells of whoever is at the terminal; empty where it tells nothing."""
+
+    sudo_user: str
+    ssh_client: str
+
+
+def login() -> Login:
+    """Return who became another account by `sudo`, and the address a remote login came from (OpenSSH)."""
+    return Login(os.environ.get("SUDO_USER", ""), os.environ.get("SSH_CONNECTION", "").partition(" ")[0])
+
+
 def has_secret(env_file: Path = ENV_FILE) -> bool:
     """Whether somebody has set this installation up: a settings file is there, or the environment brings the secret."""
     return env_file.exists() or not {"SECRET_KEY", "SECRET_KEY_FILE"}.isdisjoint(os.environ)

@@ -408,7 +408,16 @@ audit = sa.Table(
     sa.Column("whose", sa.String(64), nullable=False, server_default=""),  # a keyed hash; empty: many people's
     sa.Column("what", sa.String(80), nullable=False),
     sa.Column("details", sa.JSON, nullable=False),
+    sa.Column("chain", sa.String(64), nullable=False),  # of this row and all before it, see `database.audit`
     sqlite_autoincrement=True,
+)
+
+audit_ends = sa.Table(
+    "audit_ends",  # one row: where the chain of the audit log begins and ends
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("before", sa.String(64), nullable=False),  # the hash of the last row that was removed for its age
+    sa.Column("last", sa.String(64), nullable=False),  # the hash of the newest row
 )
 
 signups = sa.Table(

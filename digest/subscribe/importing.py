@@ -3,7 +3,7 @@
 In: the lines of a list (`lists`), what they shall get, and where the consent came from, in the operator's words. Out:
 a `Plan` that can be shown before anything is written, and what `carry_out` made of it. Nobody is brought back: who
 left, was stopped, never confirmed or is suppressed is refused (정보통신망법 제50조②), a reader stays as they are.
-Each new reader gets a row in the ledger of consents in the same transaction, and the whole a row in the audit.
+Each new reader gets a row in the ledger of consents in the same transaction, and the whole a row in the audit log.
 Advertising counts as agreed to only with the day on which it was: the check every two years goes by it.
 
 Event: `readers.imported`, in numbers only.
@@ -109,6 +109,9 @@ async def carry_out(
 ) -> int:
     """Add the readers of a plan; return how many are new. Who was added, left or was suppressed meanwhile is let be."""
     added = 0
+    async with database.begin() as connection:  # before anybody is added: an import may be cut short
+        told: dict[str, object] = {"new": len(plan.new), "refused": len(plan.refused), "source": wish.source}
+        await audit.note(connection, at=now, who=who, from_where=from_where, what="subscribers.import", details=told)
     for start in range(0, len(plan.new), _AT_ONCE):
         portion = plan.new[start : start + _AT_ONCE]
         async with database.begin() as connection:
@@ -124,9 +127,6 @@ async def carry_out(
             await consents.append_all(connection, _acts(portion, ids, wish, now))
         added += len(ids)
         step(len(portion))
-    async with database.begin() as connection:
-        told: dict[str, object] = {"added": added, "refused": len(plan.refused), "source": wish.source}
-        await audit.note(connection, at=now, who=who, from_where=from_where, what="subscribers.import", details=told)
     event("readers.imported", added=added, known=plan.known, refused=len(plan.refused))
     return added
 

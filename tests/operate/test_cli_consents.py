@@ -46,7 +46,7 @@ def test_an_import_is_shown_first_and_every_refused_line_has_its_reason(commands
     ]
     [act] = commands.json("consent", "show", "kim@naver.example")["consents"]
     assert (act["act"], act["how"], act["source"]) == ("imported", "import", SOURCE[1])
-    assert audited(commands) == ["subscribers.import", "consent.show"]
+    assert audited(commands) == ["subscribers.list", "subscribers.import", "consent.show"]
 
 
 def test_no_import_brings_back_who_left_or_was_erased(commands: Commands) -> None:
@@ -75,7 +75,7 @@ def test_an_export_needs_a_reason_and_is_audited(commands: Commands) -> None:
     assert rows(commands.folder / "out.csv")[1][:3] == ["kim@naver.example", "active", "morning"]
     assert (commands.folder / "out.csv").stat().st_mode & 0o077 == 0
     assert rows(commands.folder / "ledger.csv")[1][2:5] == ["imported", "command", "kim@naver.example"]
-    assert audited(commands) == ["subscribers.export", "consent.export"]
+    assert audited(commands) == ["subscribers.add", "subscribers.export", "consent.export"]
 
 
 def test_prove_finds_an_address_until_it_is_erased(commands: Commands) -> None:

@@ -16,6 +16,7 @@ from digest.errors import DatabaseNotReadyError, DatabaseUnavailableError, Diges
 from digest.operate.cli import (
     alerts,
     articles,
+    audit,
     consents,
     domains,
     editions,
@@ -111,6 +112,7 @@ app.add_typer(subscribers.app, name="subscribers", rich_help_panel=_ROWS)
 app.add_typer(suppressions.app, name="suppressions", rich_help_panel=_ROWS)
 app.add_typer(consents.app, name="consent", rich_help_panel=_ROWS)
 app.add_typer(privacy.app, name="privacy", rich_help_panel=_ROWS)
+app.add_typer(audit.app, name="audit", rich_help_panel=_ROWS)
 
 subscribers.app.command("import")(subscribers_lists.import_)
 subscribers.app.command()(subscribers_lists.export)

@@ -43,7 +43,7 @@ def show(
         settings: "Settings", database: "Database"
     ) -> "tuple[Settings, list[Consent], Suppression | None, dict[str, str]]":
         from digest import addresses
-        from digest.database import audit, consents, suppressions
+        from digest.database import consents, suppressions
         from digest.operate import operator
         from digest.subscribe.hashes import address_hash
 
@@ -52,14 +52,7 @@ def show(
             found = await consents.of_address(connection, hashed)
             suppressed = await suppressions.find(connection, hashed)
             bodies = {each.text_hash: await consents.text_of(connection, each.text_hash) or "" for each in found}
-            await audit.note(
-                connection,
-                at=clock.utc_now(),
-                who=operator.who(),
-                from_where=operator.from_where(),
-                what="consent.show",
-                whose=hashed,
-            )
+            await operator.note(connection, "consent.show", at=clock.utc_now(), whose=hashed)
         return settings, found, suppressed, bodies
 
     settings, found, suppressed, bodies = with_database(act)
@@ -102,7 +95,7 @@ def export(
     from digest.operate.writing import private_file
 
     async def act(settings: "Settings", database: "Database") -> int:
-        from digest.database import audit, consents
+        from digest.database import consents
         from digest.operate import operator
 
         first = datetime.combine(since.date(), time(), settings.zone)
@@ -110,14 +103,7 @@ def export(
         end = datetime.combine(last + timedelta(days=1), time(), settings.zone)
         told: dict[str, object] = {"reason": reason.strip(), "since": str(since.date()), "until": str(last)}
         async with database.begin() as connection:  # noted before a byte is handed out
-            await audit.note(
-                connection,
-                at=clock.utc_now(),
-                who=operator.who(),
-                from_where=operator.from_where(),
-                what="consent.export",
-                details=told,
-            )
+            await operator.note(connection, "consent.export", at=clock.utc_now(), details=told)
         written = 0
         with private_file(file) if file else _standard_output() as stream:
             writer = csv.writer(stream)

@@ -1,12 +1,14 @@
 """`digest explain`: why an address did, or did not, get a slot's latest edition.
 
-The reasoning is in `digest.operate.explain`; here it is only printed. Nothing is changed.
+The reasoning is in `digest.operate.explain`; here it is only printed. Nothing is
+changed but the audit log, because a reader's mails are looked at.
 """
 
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from digest import clock
 from digest.operate.cli.room import slot_of, with_database
 from digest.operate.cli.terminal import AsJson, ExitCode, print_json, problem, say
 
@@ -43,10 +45,14 @@ def explain(
 
 async def _explained(settings: "Settings", database: "Database", address: str, slot: str | None) -> "list[Explanation]":
     from digest import addresses
+    from digest.operate import operator
     from digest.operate.explain import explain, gather
+    from digest.subscribe.hashes import address_hash
 
     parsed = addresses.parse(address)
     slots = settings.editions if slot is None else (slot_of(settings, slot),)
+    async with database.begin() as connection:
+        await operator.note(connection, "explain", at=clock.utc_now(), whose=address_hash(settings, parsed))
     async with database.read() as connection:
         return [explain(await gather(connection, settings, parsed, each), settings.zone) for each in slots]
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from digest import clock
 from digest.operate.cli.room import with_database
 from digest.operate.cli.terminal import AsJson, ExitCode, note, print_json, problem, say, table
 
@@ -24,9 +25,14 @@ def prove(address: Annotated[str, typer.Argument(help="The mail address.")], as_
 
     async def act(settings: "Settings", database: "Database") -> list[str]:
         from digest import addresses
+        from digest.operate import operator
         from digest.operate.prove import find_everywhere
+        from digest.subscribe.hashes import address_hash
 
-        return await find_everywhere(database, settings, addresses.parse(address))
+        parsed = addresses.parse(address)
+        async with database.begin() as connection:
+            await operator.note(connection, "privacy.prove", at=clock.utc_now(), whose=address_hash(settings, parsed))
+        return await find_everywhere(database, settings, parsed)
 
     found = with_database(act)
     if as_json:

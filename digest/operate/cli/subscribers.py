@@ -107,7 +107,11 @@ def list_(
         settings: "Settings", database: "Database"
     ) -> "tuple[Settings, list[Subscriber], dict[SubscriberState, int]]":
         from digest.database import subscribers
+        from digest.operate import operator
 
+        told: dict[str, object] = {"state": state, "slot": slot, "limit": limit}
+        async with database.begin() as connection:
+            await operator.note(connection, "subscribers.list", at=clock.utc_now(), details=told)
         async with database.read() as connection:
             return settings, await _list(connection, state, slot, limit), await subscribers.count_by_state(connection)
 
@@ -147,14 +151,18 @@ def remove(address: Annotated[str, typer.Argument(help="The reader's mail addres
         from digest import addresses
         from digest.compose.render import Renderer
         from digest.database import subscribers
+        from digest.operate import operator
         from digest.subscribe import unsubscribe
+        from digest.subscribe.hashes import address_hash
 
-        async with database.read() as connection:
-            found = await subscribers.find(connection, addresses.parse(address))
+        parsed, now = addresses.parse(address), clock.utc_now()
+        async with database.begin() as connection:
+            found = await subscribers.find(connection, parsed)
+            await operator.note(connection, "subscribers.remove", at=now, whose=address_hash(settings, parsed))
         if found is None:
             return None
         renderer = Renderer(settings.templates_dir)
-        return await unsubscribe.take_off(database, settings, renderer, found.id, now=clock.utc_now())
+        return await unsubscribe.take_off(database, settings, renderer, found.id, now=now)
 
     left = with_database(act)
     if left is None or not left.changed:
@@ -182,8 +190,13 @@ def slots_of(settings: "Settings", names: list[str] | None) -> tuple[str, ...]:
 
 
 async def _add_all(database: "Database", settings: "Settings", given: list[str], wish: _Wish) -> list[_Added]:
+    from digest.operate import operator
+
     now = clock.utc_now()
     results: list[_Added] = []
+    told: dict[str, object] = {"given": len(given), "consent": wish.consent}
+    async with database.begin() as connection:
+        await operator.note(connection, "subscribers.add", at=now, details=told)
     batches = [given[start : start + _AT_ONCE] for start in range(0, len(given), _AT_ONCE)]
     for batch in steps(batches, "Adding readers"):
         async with database.begin() as connection:

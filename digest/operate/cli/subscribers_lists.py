@@ -91,21 +91,15 @@ def export(
         raise typer.BadParameter("Say what it is needed for.", param_hint="--reason")
 
     async def act(_settings: "Settings", database: "Database") -> int:
-        from digest.database import audit, subscribers
+        from digest.database import subscribers
         from digest.operate import operator
         from digest.operate.writing import private_file
         from digest.subscribe.lists import safe_cell
 
         with private_file(file) as stream:
             async with database.begin() as connection:  # noted before a byte is handed out
-                await audit.note(
-                    connection,
-                    at=clock.utc_now(),
-                    who=operator.who(),
-                    from_where=operator.from_where(),
-                    what="subscribers.export",
-                    details={"reason": reason.strip()},
-                )
+                told: dict[str, object] = {"reason": reason.strip()}
+                await operator.note(connection, "subscribers.export", at=clock.utc_now(), details=told)
             writer = csv.writer(stream)
             writer.writerow(_HEADS)
             written, after_id = 0, 0
@@ -137,7 +131,6 @@ def erase(
 
     async def act(settings: "Settings", database: "Database") -> "tuple[int, bool]":
         from digest import addresses
-        from digest.database import audit
         from digest.models.consents import ConsentWay
         from digest.operate import operator
         from digest.subscribe import retention
@@ -146,15 +139,9 @@ def erase(
         parsed, now = addresses.parse(address), clock.utc_now()
         erased = await retention.erase(database, settings, parsed, how=ConsentWay.COMMAND, now=now)
         async with database.begin() as connection:
-            await audit.note(
-                connection,
-                at=now,
-                who=operator.who(),
-                from_where=operator.from_where(),
-                what="subscribers.erase",
-                whose=address_hash(settings, parsed),
-                details={"rows": erased.rows, "on_the_wire": erased.on_the_wire},
-            )
+            told: dict[str, object] = {"rows": erased.rows, "on_the_wire": erased.on_the_wire}
+            whose = address_hash(settings, parsed)
+            await operator.note(connection, "subscribers.erase", at=now, whose=whose, details=told)
         return erased.rows, erased.on_the_wire
 
     rows, on_the_wire = with_database(act)

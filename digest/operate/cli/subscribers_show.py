@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from digest import clock
 from digest.operate.cli.room import with_database
 from digest.operate.cli.terminal import AsJson, ExitCode, moment, pairs, print_json, problem, table
 
@@ -24,9 +25,16 @@ def show(
     async def load(settings: "Settings", database: "Database") -> "tuple[Settings, Subscriber, Choices] | None":
         from digest import addresses
         from digest.database import choices, subscribers
+        from digest.operate import operator
+        from digest.subscribe.hashes import address_hash
 
+        parsed = addresses.parse(address)
+        async with database.begin() as connection:
+            await operator.note(
+                connection, "subscribers.show", at=clock.utc_now(), whose=address_hash(settings, parsed)
+            )
         async with database.read() as connection:
-            found = await subscribers.find(connection, addresses.parse(address))
+            found = await subscribers.find(connection, parsed)
             return None if found is None else (settings, found, await choices.load(connection, found.id))
 
     loaded = with_database(load)

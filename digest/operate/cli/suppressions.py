@@ -84,7 +84,6 @@ def _noted(what: str, address: str, change: "Callable[[Connection, str, datetime
 
     async def act(settings: "Settings", database: "Database") -> bool:
         from digest import addresses
-        from digest.database import audit
         from digest.operate import operator
         from digest.subscribe.hashes import address_hash
 
@@ -92,14 +91,7 @@ def _noted(what: str, address: str, change: "Callable[[Connection, str, datetime
         async with database.begin() as connection:
             changed = await change(connection, hashed, now)
             if changed:
-                await audit.note(
-                    connection,
-                    at=now,
-                    who=operator.who(),
-                    from_where=operator.from_where(),
-                    what=what,
-                    whose=hashed,
-                )
+                await operator.note(connection, what, at=now, whose=hashed)
         return changed
 
     return with_database(act)

@@ -33,10 +33,18 @@ def upgrade() -> None:
         sa.Column("whose", sa.String(length=64), server_default="", nullable=False),
         sa.Column("what", sa.String(length=80), nullable=False),
         sa.Column("details", sa.JSON(), nullable=False),
+        sa.Column("chain", sa.String(length=64), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_audit"),
         sqlite_autoincrement=True,
     )
     op.create_index("ix_audit_at", "audit", ["at"], unique=False)
+    op.create_table(
+        "audit_ends",
+        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("before", sa.String(length=64), nullable=False),
+        sa.Column("last", sa.String(length=64), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_audit_ends"),
+    )
     op.create_table(
         "consent_texts",
         sa.Column("text_hash", sa.String(length=64), nullable=False),
@@ -640,6 +648,7 @@ def downgrade() -> None:
     op.drop_index("ix_consents_address_hash", table_name="consents")
     op.drop_table("consents")
     op.drop_table("consent_texts")
+    op.drop_table("audit_ends")
     op.drop_index("ix_audit_at", table_name="audit")
     op.drop_table("audit")
     op.drop_table("alerts")
