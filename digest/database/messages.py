@@ -101,7 +101,7 @@ async def queue_one(
     """Store a message for one recipient and queue its delivery; return the delivery's id, None if it was queued before.
 
     The message is stored without an edition, even if it shows one: a test or an alert counts in no edition's sum.
-    With an `address_hash` (of `subscribe.hashes`) nothing is queued to an address that is suppressed; without it that
+    With an `address_hash` (of `hashes`) nothing is queued to an address that is suppressed; without it that
     is not asked: the confirmation that somebody suppressed asked for anew is such a mail.
     """
     if address_hash is not None and await suppressions.is_suppressed(connection, address_hash):

@@ -41,7 +41,7 @@ async def add(
 
     `consent` says where the consent came from; an address that left is active again only if that is neither empty nor
     the one stored (look at the returned state). `sections` empty: all. `address_hash` is the keyed hash of
-    `subscribe.hashes`; without it only the one stored with the address is looked up among the suppressions. Raises
+    `hashes`; without it only the one stored with the address is looked up among the suppressions. Raises
     `SuppressedError` for an address that must not be written to, `ValueError` for a section whose name holds a comma
     or a bar, and for a new address without consent.
     """

@@ -1,4 +1,4 @@
-"""Who must not be written to, known by a keyed hash only (`subscribe.hashes`).
+"""Who must not be written to, known by a keyed hash only (`hashes`).
 
 Suppressing somebody also stops the subscriber of that address and drops what waits for them, in the same transaction:
 the audience of an edition and the last look before each mail go by the subscriber's state and need no further look-up.

@@ -322,7 +322,7 @@ subscribers = sa.Table(
     sa.Column("format", _choice(Format), nullable=False),
     sa.Column("state", _choice(SubscriberState), nullable=False, index=True),
     sa.Column("consent", sa.Text, nullable=False),  # where the consent came from, in the operator's words
-    sa.Column("address_hash", sa.String(64), index=True),  # keyed, see `subscribe.hashes`; NULL: a seed or the sample's
+    sa.Column("address_hash", sa.String(64), index=True),  # keyed, see `hashes`; NULL: a seed or the sample's
     _time("created_at", nullable=False),
     _time("left_at"),
     _time("advert_consent_at"),  # of 광고성 정보; NULL: none, or withdrawn

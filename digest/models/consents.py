@@ -39,7 +39,7 @@ class NewConsent:
     """One act to be written into the ledger of consents.
 
     `text_version` and `text_hash` name the text that was shown (empty: none was). `source` is the page, the site or
-    the declared source of an import. `network` is a prefix (`subscribe.hashes.network_of`), never a whole address.
+    the declared source of an import. `network` is a prefix (`hashes.network_of`), never a whole address.
     `details` hold slots, sections and the like, nothing that names a person.
     """
 

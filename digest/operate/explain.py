@@ -14,11 +14,11 @@ from digest.addresses import Address
 from digest.config import Settings
 from digest.database import Connection, deliveries, editions, subscribers, suppressions
 from digest.database.deliveries import StoredDelivery
+from digest.hashes import address_hash
 from digest.models.consents import Suppression, SuppressionReason
 from digest.models.deliveries import DeliveryState, DropReason
 from digest.models.editions import Edition, EditionState, PlacedArticle, Role, Slot
 from digest.models.readers import Subscriber, SubscriberState
-from digest.subscribe.hashes import address_hash
 
 _LOOKED_AT = 500  # deliveries of one address; more mails than that since the latest edition are not to be expected
 

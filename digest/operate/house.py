@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from digest import hashes
 from digest.clock import Clock, utc_now
 from digest.collect import collector
 from digest.collect.politeness import HostQueue
@@ -19,7 +20,7 @@ from digest.compose.render import Renderer
 from digest.config import Settings
 from digest.database import Database, marks, migrate
 from digest.outbound import Outbound, user_agent
-from digest.subscribe import consent, hashes
+from digest.subscribe import consent
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,11 +32,11 @@ from digest.database import (
 )
 from digest.errors import NotFoundError
 from digest.events import event
+from digest.hashes import address_hash, network_of
 from digest.models.consents import ConsentAct, ConsentWay, NewConsent
 from digest.models.deliveries import Lane, Mail, MessageKind, NewMessage
 from digest.models.readers import FreshLink, LinkMatter, Subscriber, SubscriberState
 from digest.subscribe import retention
-from digest.subscribe.hashes import address_hash, network_of
 from digest.tokens import TokenPurpose
 
 MANAGE_WORKS = timedelta(minutes=30)

@@ -20,9 +20,9 @@ from digest.database import Database, audit, consents, imports
 from digest.database.imports import NewReader
 from digest.errors import BadAddressError
 from digest.events import event
+from digest.hashes import address_hash
 from digest.models.consents import ConsentAct, ConsentWay, NewConsent
 from digest.models.readers import Format, SubscriberState
-from digest.subscribe.hashes import address_hash
 from digest.subscribe.lists import Line
 
 _AT_ONCE = 500

@@ -18,9 +18,9 @@ from digest.database.erasing import Due, Erased
 from digest.deliver.transports import OUTBOX_FOLDER
 from digest.deliver.transports.outbox import remove_mails
 from digest.events import event
+from digest.hashes import address_hash
 from digest.models.consents import ConsentWay, SuppressionReason
 from digest.subscribe import personal
-from digest.subscribe.hashes import address_hash
 
 _AT_ONCE = 200
 _DAY_OF_COUNTERS = personal.UNCONFIRMED_KEPT

@@ -12,14 +12,12 @@ address, whoever asks, and so many a day from one network. Networks are counted 
 Events: `signup.asked`, `signup.confirmed`, with ids only.
 """
 
-import hashlib
-import hmac
-import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from digest import proof
 from digest.addresses import Address
 from digest.compose import composer
 from digest.compose.kinds import confirm as confirm_mail
@@ -39,12 +37,12 @@ from digest.database import (
 )
 from digest.errors import BadTokenError, WrongStateError
 from digest.events import event
+from digest.hashes import address_hash, counted_as, network_of
 from digest.models.consents import ConsentAct, ConsentWay, NewConsent, NewSignup, Signup
 from digest.models.deliveries import Lane, MessageKind, NewMessage
 from digest.models.editions import Edition
 from digest.models.readers import Format, Subscriber, SubscriberState, Variant
-from digest.subscribe import consent, proof
-from digest.subscribe.hashes import address_hash, network_of
+from digest.subscribe import consent
 from digest.tokens import TokenPurpose
 
 WAITS = timedelta(hours=confirm_mail.HOURS)
@@ -89,7 +87,7 @@ async def ask(
         if payload and not await proof.claim(connection, settings, payload, now=now):
             return Asked.BAD_PROOF
         scope, limit = ("signup", ASKS_A_DAY) if payload else ("signup-bare", BARE_ASKS_A_DAY)
-        network = _counted_as(settings, wanted.host)
+        network = counted_as(settings, wanted.host)
         if not await counters.claim(connection, scope, network, now=now, limit=limit, window=_DAY):
             return Asked.TOO_MANY
         signup_id = await _store(connection, settings, renderer, wanted, now)
@@ -278,15 +276,3 @@ async def _edition_message(
     return NewMessage(
         key=f"latest:{signup.id}", kind=MessageKind.DIGEST, variant=variant.key, language=asked.language, mail=mail
     )
-
-
-def _counted_as(settings: Settings, host: str | None) -> str:
-    """Return the keyed hash that a network is counted by: one address of IPv4, a /64 of IPv6."""
-    try:
-        parsed = ipaddress.ip_address((host or "").partition("%")[0])
-    except ValueError:
-        return "unknown"
-    if isinstance(parsed, ipaddress.IPv6Address):
-        parsed = parsed.ipv4_mapped or parsed
-    network = ipaddress.ip_network(f"{parsed}/{32 if parsed.version == 4 else 64}", strict=False)
-    return hmac.new(settings.hash_key, f"network\0{network}".encode(), hashlib.sha256).hexdigest()

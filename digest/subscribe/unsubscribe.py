@@ -20,10 +20,10 @@ from digest.config import Settings
 from digest.database import Connection, Database, consents, deliveries, messages, subscribers
 from digest.errors import NotFoundError
 from digest.events import event
+from digest.hashes import address_hash, network_of
 from digest.models.consents import ConsentAct, ConsentWay, NewConsent
 from digest.models.deliveries import DropReason, Lane, MessageKind, NewMessage
 from digest.models.readers import Subscriber, SubscriberState
-from digest.subscribe.hashes import address_hash, network_of
 from digest.tokens import Keyring, TokenPurpose
 
 NOTICE_WAITS = timedelta(days=3)

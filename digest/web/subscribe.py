@@ -2,7 +2,7 @@
 
 In: requests the guard let through; one to `/subscribe` may come from another site's form. Out: pages in Korean or
 English. Only three POSTs act: our own form, the button of `/confirm/TOKEN`, and that for the latest edition.
-A form from elsewhere, or one without our ticket (`subscribe.proof`), is answered with our own page, filled in as far
+A form from elsewhere, or one without our ticket (`proof`), is answered with our own page, filled in as far
 as it goes and with nothing agreed to. No cookie is set or read. What is said never depends on whether an address is
 known; all links that confirm nothing are answered alike. What was typed wrong stands in the form again, escaped.
 
@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from digest import addresses, links
+from digest import addresses, links, proof
 from digest.addresses import Address
 from digest.clock import Clock
 from digest.compose.render import Renderer
@@ -27,7 +27,7 @@ from digest.database import Database
 from digest.errors import BadAddressError
 from digest.models.consents import ConsentWay
 from digest.models.editions import ALL_SECTIONS
-from digest.subscribe import proof, signup, typos
+from digest.subscribe import signup, typos
 from digest.subscribe.signup import Asked, Wanted
 from digest.web.guard import Policy, is_from_elsewhere
 from digest.web.templating import Templates

@@ -8,10 +8,10 @@ from digest.database import Database, imports, marks, subscribers, suppressions
 from digest.database.imports import NewReader
 from digest.database.tables import deliveries
 from digest.errors import FixSetupError, SuppressedError
+from digest.hashes import address_hash, fingerprint, network_of
 from digest.models.consents import SuppressionReason
 from digest.models.deliveries import DeliveryState
 from digest.models.readers import Format, Subscriber, SubscriberState
-from digest.subscribe.hashes import address_hash, fingerprint, network_of
 from tests.support.clock import StoppedClock
 from tests.support.rows import add_delivery, state_of
 from tests.support.settings import make_settings

@@ -13,12 +13,12 @@ from digest.database import Database, audit, consents, subscribers, suppressions
 from digest.database.tables import attempts, deliveries, fresh_links, kept_mails, messages, metadata, signups
 from digest.database.tables import consents as consent_table
 from digest.database.tables import subscribers as reader_table
+from digest.hashes import address_hash
 from digest.models.consents import ConsentAct, ConsentWay, NewConsent, SuppressionReason
 from digest.models.deliveries import DeliveryState
 from digest.models.readers import Format, LinkMatter, SubscriberState
 from digest.operate.prove import find_everywhere
 from digest.subscribe import retention
-from digest.subscribe.hashes import address_hash
 from digest.subscribe.personal import PERSONAL
 from tests.support.clock import StoppedClock
 from tests.support.rows import add_delivery, state_of

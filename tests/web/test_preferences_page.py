@@ -11,9 +11,9 @@ from digest import addresses
 from digest.config import Settings
 from digest.database import Database, choices, suppressions
 from digest.database.tables import consents, deliveries, fresh_links, subscribers
+from digest.hashes import address_hash
 from digest.models.consents import SuppressionReason
 from digest.models.readers import Format, SubscriberState
-from digest.subscribe.hashes import address_hash
 from digest.tokens import TokenPurpose
 from tests.support import rows
 from tests.support.clock import StoppedClock

@@ -40,7 +40,7 @@ def list_(
     async def load(settings: "Settings", database: "Database") -> "tuple[Settings, list[Noted]]":
         from digest import addresses
         from digest.database import audit
-        from digest.subscribe.hashes import address_hash
+        from digest.hashes import address_hash
 
         whose = address_hash(settings, addresses.parse(address)) if address else ""
         async with database.read() as connection:

@@ -44,8 +44,8 @@ def show(
     ) -> "tuple[Settings, list[Consent], Suppression | None, dict[str, str]]":
         from digest import addresses
         from digest.database import consents, suppressions
+        from digest.hashes import address_hash
         from digest.operate import operator
-        from digest.subscribe.hashes import address_hash
 
         hashed = address_hash(settings, addresses.parse(address))
         async with database.begin() as connection:

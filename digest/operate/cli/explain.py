@@ -45,9 +45,9 @@ def explain(
 
 async def _explained(settings: "Settings", database: "Database", address: str, slot: str | None) -> "list[Explanation]":
     from digest import addresses
+    from digest.hashes import address_hash
     from digest.operate import operator
     from digest.operate.explain import explain, gather
-    from digest.subscribe.hashes import address_hash
 
     parsed = addresses.parse(address)
     slots = settings.editions if slot is None else (slot_of(settings, slot),)

@@ -25,9 +25,9 @@ def prove(address: Annotated[str, typer.Argument(help="The mail address.")], as_
 
     async def act(settings: "Settings", database: "Database") -> list[str]:
         from digest import addresses
+        from digest.hashes import address_hash
         from digest.operate import operator
         from digest.operate.prove import find_everywhere
-        from digest.subscribe.hashes import address_hash
 
         parsed = addresses.parse(address)
         async with database.begin() as connection:

@@ -61,7 +61,7 @@ def slot_of(settings: "Settings", name: str) -> "Slot":
 async def _acted(settings: "Settings", act: "Callable[[Settings, Database], Awaitable[Result]]") -> Result:
     from digest import clock
     from digest.database import Database, marks, migrate
-    from digest.subscribe.hashes import fingerprint
+    from digest.hashes import fingerprint
 
     database = Database.open(settings.database_url.get_secret_value(), pool_size=2)
     try:

@@ -151,9 +151,9 @@ def remove(address: Annotated[str, typer.Argument(help="The reader's mail addres
         from digest import addresses
         from digest.compose.render import Renderer
         from digest.database import subscribers
+        from digest.hashes import address_hash
         from digest.operate import operator
         from digest.subscribe import unsubscribe
-        from digest.subscribe.hashes import address_hash
 
         parsed, now = addresses.parse(address), clock.utc_now()
         async with database.begin() as connection:
@@ -208,8 +208,8 @@ async def _add_one(connection: "Connection", settings: "Settings", given: str, w
     from digest import addresses
     from digest.database import consents, subscribers
     from digest.errors import BadAddressError, SuppressedError
+    from digest.hashes import address_hash
     from digest.models.consents import ConsentAct, ConsentWay, NewConsent
-    from digest.subscribe.hashes import address_hash
 
     try:
         parsed = addresses.parse(given)

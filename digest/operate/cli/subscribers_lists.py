@@ -131,10 +131,10 @@ def erase(
 
     async def act(settings: "Settings", database: "Database") -> "tuple[int, bool]":
         from digest import addresses
+        from digest.hashes import address_hash
         from digest.models.consents import ConsentWay
         from digest.operate import operator
         from digest.subscribe import retention
-        from digest.subscribe.hashes import address_hash
 
         parsed, now = addresses.parse(address), clock.utc_now()
         erased = await retention.erase(database, settings, parsed, how=ConsentWay.COMMAND, now=now)

@@ -25,8 +25,8 @@ def show(
     async def load(settings: "Settings", database: "Database") -> "tuple[Settings, Subscriber, Choices] | None":
         from digest import addresses
         from digest.database import choices, subscribers
+        from digest.hashes import address_hash
         from digest.operate import operator
-        from digest.subscribe.hashes import address_hash
 
         parsed = addresses.parse(address)
         async with database.begin() as connection:

@@ -84,8 +84,8 @@ def _noted(what: str, address: str, change: "Callable[[Connection, str, datetime
 
     async def act(settings: "Settings", database: "Database") -> bool:
         from digest import addresses
+        from digest.hashes import address_hash
         from digest.operate import operator
-        from digest.subscribe.hashes import address_hash
 
         hashed, now = address_hash(settings, addresses.parse(address)), clock.utc_now()
         async with database.begin() as connection:

@@ -34,3 +34,15 @@ def network_of(host: str | None) -> str | None:
         parsed = parsed.ipv4_mapped
     prefix = 24 if parsed.version == 4 else 48
     return str(ipaddress.ip_network(f"{parsed}/{prefix}", strict=False))
+
+
+def counted_as(settings: Settings, host: str | None) -> str:
+    """Return the keyed hash that a network is counted by: one address of IPv4, a /64 of IPv6."""
+    try:
+        parsed = ipaddress.ip_address((host or "").partition("%")[0])
+    except ValueError:
+        return "unknown"
+    if isinstance(parsed, ipaddress.IPv6Address):
+        parsed = parsed.ipv4_mapped or parsed
+    network = ipaddress.ip_network(f"{parsed}/{32 if parsed.version == 4 else 64}", strict=False)
+    return hmac.new(settings.hash_key, f"network\0{network}".encode(), hashlib.sha256).hexdigest()
