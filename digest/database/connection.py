@@ -15,7 +15,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -177,6 +177,7 @@ def _engine(url: str, pool_size: int) -> AsyncEngine:
         Path(parsed.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     engine = create_async_engine(parsed, pool_size=pool_size, max_overflow=pool_size, **_SQLITE_OPTIONS)
     _listen(engine.sync_engine)
+    event.listen(engine.sync_engine, "invalidate", _end_before_close)
     return engine
 
 
@@ -207,6 +208,17 @@ def _prepare_sqlite(dbapi_connection: Any, record: Any) -> None:  # Any: the dri
     path = cursor.fetchone()[2]
     record.info["file"] = (path, _identity(path))
     cursor.close()
+
+
+def _end_before_close(dbapi_connection: Any, _record: Any, _exception: BaseException | None) -> None:  # Any: as above
+    """End the transaction of a connection that is to be thrown away, because its task was cancelled in a statement.
+
+    Closing it is not enough: as long as anything refers to one of its cursors (a traceback does), SQLite keeps the
+    closed connection, and with it the lock of the writer. Seen as "database is locked" with nobody writing, after the
+    first of several tasks had failed and ended the others.
+    """
+    with suppress(asyncio.CancelledError, Exception):  # cancelled once more: it is asked for all the same
+        dbapi_connection.rollback()
 
 
 def _begin_sqlite(connection: Any) -> None:  # Any: SQLAlchemy's synchronous connection

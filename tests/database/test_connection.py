@@ -53,6 +53,34 @@ async def test_an_exception_undoes_the_whole_transaction(database: Database, clo
         assert (await connection.execute(sa.select(sa.func.count()).select_from(alerts))).scalar_one() == 0
 
 
+async def test_a_writer_that_is_cancelled_in_a_statement_leaves_no_lock_behind(
+    database: Database, clock: StoppedClock
+) -> None:
+    """As long as its traceback was kept, SQLite kept the closed connection: "database is locked", by nobody."""
+    count = sa.literal_column("1", sa.Integer).label("number")
+    numbers = sa.select(count).cte("numbers", recursive=True)
+    numbers = numbers.union_all(sa.select(numbers.c.number + 1).where(numbers.c.number < 200_000))
+    has_written = asyncio.Event()
+    alert = sa.insert(alerts).values(matter="half", text="", first_at=clock(), last_at=clock(), count=1)
+
+    async def write_slowly() -> None:
+        async with database.begin() as connection:
+            await connection.execute(alert)
+            has_written.set()
+            while True:
+                await connection.execute(sa.select(sa.func.count()).select_from(numbers))
+
+    writing = asyncio.create_task(write_slowly())
+    await has_written.wait()
+    await asyncio.sleep(0.01)
+    writing.cancel()
+    [cancelled] = await asyncio.gather(writing, return_exceptions=True)
+    async with asyncio.timeout(10), database.begin() as connection:
+        await connection.execute(alert)
+
+    assert isinstance(cancelled, asyncio.CancelledError)
+
+
 async def test_a_broken_key_is_told_without_the_values_of_the_row(database: Database, clock: StoppedClock) -> None:
     """The server adds them, addresses among them, and what is not foreseen goes into the log with its traceback."""
     row = {"matter": "kim@reader.example", "text": "", "first_at": clock(), "last_at": clock(), "count": 1}
