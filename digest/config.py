@@ -13,6 +13,7 @@ import hashlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import date
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -24,6 +25,7 @@ from pydantic_core import ErrorDetails
 
 from digest import addresses, given, limits, provisioned
 from digest.errors import BadAddressError, SettingMistake, SettingsError
+from digest.models.consents import Processor
 from digest.models.deliveries import RelaySpec, Tls
 from digest.models.editions import Slot
 from digest.models.sources import SourceSpec
@@ -50,6 +52,8 @@ class Settings(BaseModel):
     publisher: str = Field("", max_length=60)
     editor: str = Field("", max_length=60)
     privacy_officer: str = Field(min_length=1, max_length=100, examples=["홍길동 privacy@example.kr"])
+    processors: tuple[Processor, ...] = ()
+    privacy_since: date | None = Field(None, examples=["2026-12-01"])
     operator_email: str = Field("", examples=["operator@example.kr"])
     seed_addresses: tuple[str, ...] = Field((), examples=["gaon@naver.com,gaon@gmail.com"])
     time_zone: str = Field("Asia/Seoul", examples=["Asia/Seoul"])
@@ -299,6 +303,21 @@ class Settings(BaseModel):
     @classmethod
     def _relays(cls, value: object) -> object:
         return tuple(map(_with_password, provisioned.relays(value))) if isinstance(value, str) else value
+
+    @field_validator("processors", mode="before")
+    @classmethod
+    def _processors(cls, value: object) -> object:
+        return provisioned.processors(value) if isinstance(value, str) else value
+
+    @field_validator("privacy_since", mode="before")
+    @classmethod
+    def _day(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        try:
+            return date.fromisoformat(value) if value else None
+        except ValueError as error:
+            raise ValueError(f"{value!r} is no day") from error
 
     @field_validator("pace", mode="before")
     @classmethod

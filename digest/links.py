@@ -34,6 +34,11 @@ def fresh_url(base_url: str, token: str) -> str:
     return f"{base_url}/link/{token}"
 
 
+def privacy_url(base_url: str) -> str:
+    """개인정보 처리방침: what becomes of readers' data."""
+    return f"{base_url}/privacy"
+
+
 def outbox_url(base_url: str) -> str:
     """The mails that the built-in receiving server took, for looking at."""
     return f"{base_url}/outbox/"

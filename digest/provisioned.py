@@ -1,4 +1,4 @@
-"""Read the lines of `SOURCES`, `EDITIONS` and `RELAYS`.
+"""Read the lines of `SOURCES`, `EDITIONS`, `RELAYS` and `PROCESSORS`.
 
 One line each, its parts between `|`, options as `key=value`; empty lines and lines that begin with `#` are skipped:
 
@@ -7,6 +7,7 @@ One line each, its parts between `|`, options as `key=value`; empty lines and li
                for its articles' own pages: read=no, or where things stand there: page.body=#news_body page.title=h1
     EDITIONS:  name | title | crontab | sections=시정,의회,* cutoff=10m deadline=3h minimum=3 …
     RELAYS:    name | host:port | tls=starttls user=news password_file=/etc/digest/backup.password connections=2
+    PROCESSORS: who | what for | contact=02-000-0000 country=미국 items='mail address' how=… until=…
 
 A value with blanks or a `|` in it stands between quotes, single ones within a setting that has double ones around it.
 A wrong line raises `LineError` that quotes the line's name and says what to write instead. Pure.
@@ -20,6 +21,7 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from digest import schedule
+from digest.models.consents import Processor
 from digest.models.deliveries import MAIN_RELAY, RelaySpec, Tls
 from digest.models.editions import ALL_SECTIONS, Slot
 from digest.models.sources import Purpose, Rights, SourceSpec
@@ -62,6 +64,11 @@ def relays(text: str) -> tuple[RelaySpec, ...]:
     specs = tuple(map(_relay, _lines(text)))
     _unique([spec.name for spec in specs], "relay")
     return specs
+
+
+def processors(text: str) -> tuple[Processor, ...]:
+    """Read `PROCESSORS`. Who processes abroad is told with all that 개인정보 보호법 제28조의8② asks for."""
+    return tuple(map(_processor, _lines(text)))
 
 
 def duration(text: str) -> timedelta:
@@ -124,6 +131,18 @@ def _relay(parts: list[str]) -> RelaySpec:
     if bool(options.get("user")) != bool(options.get("password_file")):
         raise LineError(f"relay {name}: a login needs both; write user= and password_file=, or neither")
     return RelaySpec(name=name, host=host, port=port, **options)  # type: ignore[arg-type]  # checked by the table
+
+
+def _processor(parts: list[str]) -> Processor:
+    if len(parts) not in (2, 3) or not all(parts[:2]):
+        raise LineError(f"{parts[0]!r}: write WHO | WHAT FOR, and options behind another |")
+    options = _options(parts[2] if len(parts) == 3 else "", parts[0], _PROCESSOR_OPTIONS)
+    missing = [f"{key}=" for key in _PROCESSOR_OPTIONS if key not in options]
+    if "country" in options and missing:
+        raise LineError(
+            f"{parts[0]}: data that go abroad need more (개인정보 보호법 제28조의8②); write {', '.join(missing)}"
+        )
+    return Processor(name=parts[0], task=parts[1], **options)  # type: ignore[arg-type]  # checked by the table
 
 
 def _host_and_port(text: str, name: str) -> tuple[str, int]:
@@ -256,6 +275,9 @@ _SLOT_OPTIONS: dict[str, tuple[str, Callable[[str], object]]] = {
     "most_read": ("most_read", _number(0, 5)),
     "except": ("except_slots", _words),
     "at_start": ("at_start", _yes),
+}
+_PROCESSOR_OPTIONS: dict[str, tuple[str, Callable[[str], object]]] = {
+    key: (key, _not_empty) for key in ("country", "contact", "items", "how", "until")
 }
 _RELAY_OPTIONS: dict[str, tuple[str, Callable[[str], object]]] = {
     "tls": ("tls", _one_of(Tls)),

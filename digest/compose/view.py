@@ -117,6 +117,7 @@ class EditionView:
 
     newspaper: str
     site_url: str
+    privacy_url: str
     title: str
     day: str
     date: str
@@ -171,6 +172,7 @@ def view(settings: Settings, edition: Edition, articles: Sequence[PlacedArticle]
     return EditionView(
         newspaper=clean(settings.newspaper_name),
         site_url=settings.newspaper_site,
+        privacy_url=links.privacy_url(settings.base_url),
         title=clean(edition.title),
         day=said.day(edition.planned_at, settings.zone),
         date=said.date(edition.planned_at, settings.zone),

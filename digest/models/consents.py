@@ -1,4 +1,4 @@
-"""Consents and their proof, sign-ups that wait for a confirmation, and suppressions."""
+"""Consents and their proof, sign-ups that wait for a confirmation, suppressions, and who processes data for us."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -120,3 +120,20 @@ class Suppression:
     address_hash: str
     reason: SuppressionReason
     at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Processor:
+    """Who processes data on the newspaper's behalf (수탁자), from one line of `PROCESSORS`.
+
+    `country` is empty for one in Korea; the others are set with it: what goes there, when and how, and how long it is
+    kept (개인정보 보호법 제26조, 제28조의8).
+    """
+
+    name: str
+    task: str
+    country: str = ""
+    contact: str = ""
+    items: str = ""
+    how: str = ""
+    until: str = ""

@@ -1,8 +1,8 @@
 """The one table of personal data: each column and folder that names a person, how long, and what becomes of it.
 
-Pure data: the daily pass (`retention`) goes by the periods, `digest privacy prove` and a test by the columns. A column
-that holds an address, or text in which one may stand, belongs here before anything is written to it. A keyed hash
-(`hashes`) names nobody to who has not the key, and is no personal column.
+Pure data: the hourly pass (`retention`) goes by the periods, the page `/privacy` tells them by topic, `digest privacy
+prove` and a test go by the columns. A column that holds an address, or text in which one may stand, belongs here before
+anything is written to it. A keyed hash (`hashes`) names nobody to who has not the key, and is no personal column.
 
 Where the periods come from: 개인정보 보호법 제21조 (destroyed without delay when not needed); 언론중재법 제15조⑧ (what
 an internet newspaper sent, six months); 통신비밀보호법 시행령 제41조② (connections, three months); 개인정보의 안전성
@@ -11,6 +11,7 @@ an internet newspaper sent, six months); 통신비밀보호법 시행령 제41�
 
 from dataclasses import dataclass
 from datetime import timedelta
+from enum import StrEnum
 
 UNCONFIRMED_KEPT = timedelta(hours=72)
 GONE_KEPT = timedelta(days=30)
@@ -19,6 +20,18 @@ NETWORK_KEPT = timedelta(days=92)
 COPY_KEPT = timedelta(days=184)
 AUDIT_KEPT = timedelta(days=731)
 OUTBOX_KEPT = timedelta(days=30)
+
+
+class Topic(StrEnum):
+    """What the privacy page speaks of. What belongs to one topic is kept equally long; a test holds the page to it."""
+
+    READER = "reader"
+    REQUEST = "request"
+    CONSENT = "consent"
+    NETWORK = "network"
+    MAILS = "mails"
+    OPERATORS = "operators"
+    OWN = "own"  # the newspaper's own mailboxes: no matter for readers
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,26 +43,38 @@ class Personal:
     kept: timedelta | None
     since: str
     becomes: str
+    topic: Topic
+
+
+def kept(topic: Topic) -> timedelta:
+    """Return how long that is kept after the time that ends it. Raises `LookupError` for one without a period."""
+    return next(each.kept for each in PERSONAL if each.topic is topic and each.kept is not None)
 
 
 _GONE = "the reader left or was stopped"
-_READER = ("subscribers.address", "subscribers.address_key", "subscribers.consent")
+_HASH = "removed; a keyed hash among the suppressions"
+_READER = ("subscribers.address", "subscribers.address_key", "subscribers.consent", "subscribers.words")
 _ENDED = ("deliveries.recipient", "deliveries.recipient_key", "deliveries.reply_text", "attempts.detail")
 _SINGLE = ("messages.subject", "messages.headers", "messages.text", "messages.html")
+_COPY = "a copy for the newspaper's own mailboxes"
+_TO_WHOM = "whom a mail went to, and what was answered"
+_OUTBOX = "mails kept on this machine where there is no relay"
+_NAMED = "emptied where it names the address"
+_NEW = "who is to confirm a change of address"
 
 PERSONAL: tuple[Personal, ...] = (
-    *(Personal(each, "a reader", GONE_KEPT, _GONE, "removed; a keyed hash among the suppressions") for each in _READER),
-    Personal("signups.address", "who asked to subscribe", UNCONFIRMED_KEPT, "asking", "removed"),
-    Personal("signups.network", "from where", UNCONFIRMED_KEPT, "asking", "removed"),
-    Personal("fresh_links.new_address", "who is to confirm a change of address", UNCONFIRMED_KEPT, "asking", "removed"),
-    Personal("consents.address", "who agreed", GONE_KEPT, f"{_GONE}, or never confirmed", "emptied; its hash stays"),
-    Personal("consents.source", "how, in the operator's words", GONE_KEPT, _GONE, "emptied where it names the address"),
-    Personal("consents.network", "from where they agreed", NETWORK_KEPT, "the act", "emptied"),
-    *(Personal(each, "whom a mail went to, and what was answered", ENDED_KEPT, "the edition or mail ended", "emptied")
-      for each in _ENDED),
-    *(Personal(each, "a mail to one person", ENDED_KEPT, "it ended", "emptied") for each in _SINGLE),
-    Personal("kept_mails.content", "a copy for the newspaper's own mailboxes", COPY_KEPT, "sending", "removed"),
-    Personal("audit.who", "an operator", AUDIT_KEPT, "the act", "removed"),
-    Personal("audit.from_where", "an operator's machine", AUDIT_KEPT, "the act", "removed"),
-    Personal("outbox/", "mails kept on this machine where there is no relay", OUTBOX_KEPT, "receiving", "removed"),
+    *(Personal(each, "a reader", GONE_KEPT, _GONE, _HASH, Topic.READER) for each in _READER),
+    Personal("signups.address", "who asked to subscribe", UNCONFIRMED_KEPT, "asking", "removed", Topic.REQUEST),
+    Personal("signups.network", "from where", UNCONFIRMED_KEPT, "asking", "removed", Topic.REQUEST),
+    Personal("fresh_links.new_address", _NEW, UNCONFIRMED_KEPT, "asking", "removed", Topic.REQUEST),
+    Personal("consents.address", "who agreed", GONE_KEPT, f"{_GONE}, or never confirmed", "emptied; its hash stays",
+             Topic.CONSENT),
+    Personal("consents.source", "how, in the operator's words", GONE_KEPT, _GONE, _NAMED, Topic.CONSENT),
+    Personal("consents.network", "from where they agreed", NETWORK_KEPT, "the act", "emptied", Topic.NETWORK),
+    *(Personal(each, _TO_WHOM, ENDED_KEPT, "the edition or mail ended", "emptied", Topic.MAILS) for each in _ENDED),
+    *(Personal(each, "a mail to one person", ENDED_KEPT, "it ended", "emptied", Topic.MAILS) for each in _SINGLE),
+    Personal("kept_mails.content", _COPY, COPY_KEPT, "sending", "removed", Topic.OWN),
+    Personal("audit.who", "an operator", AUDIT_KEPT, "the act", "removed", Topic.OPERATORS),
+    Personal("audit.from_where", "an operator's machine", AUDIT_KEPT, "the act", "removed", Topic.OPERATORS),
+    Personal("outbox/", _OUTBOX, OUTBOX_KEPT, "receiving", "removed", Topic.MAILS),
 )  # fmt: skip

@@ -19,7 +19,7 @@ from digest.config import Settings
 from digest.database import Database
 from digest.errors import TryLaterError
 from digest.web import metrics as metrics_page
-from digest.web import outbox, preferences, sample
+from digest.web import outbox, preferences, privacy, sample
 from digest.web import subscribe as subscribe_pages
 from digest.web.guard import Guard, Policy, picture_origins
 from digest.web.metrics import Gather
@@ -62,6 +62,7 @@ def build(
     routes += preferences.routes(database, settings, clock, templates, renderer)
     signing_up = subscribe_pages.SubscribePages(database, settings, clock, templates, renderer, policy)
     routes += subscribe_pages.routes(signing_up)
+    routes += privacy.routes(settings, templates)
     quiet = set(_QUIET)
     if kept_mails is not None:
         routes += outbox.routes(templates, policy, kept_mails)

@@ -101,6 +101,7 @@ def test_both_parts_tell_the_same_articles_and_links() -> None:
     expected = {f"{SITE}{number}" for number in (1, 2, 3, 4, 5, 6, 7, 901, 902, 903, 904, 905)} | {
         "https://news.gaon.example/editions/7?lang=ko",
         "https://gaon.example",
+        "https://news.gaon.example/privacy",
         UNSUBSCRIBE_URL,
         making.PREFERENCES_URL,
     }

@@ -286,3 +286,28 @@ def test_where_things_stand_on_article_pages_is_an_option_of_every_source_type()
         (spec,) = provisioned.sources(line, own_pages="")
         assert spec.options == (("page.body", "#news .body"), ("page.title", "h1"), ("read", "yes"))
         assert spec.reads_pages
+
+
+def test_processors_are_read_and_those_abroad_tell_everything() -> None:
+    """개인정보 보호법 제28조의8②: half of it on the privacy page would be worth nothing."""
+    line = "Mail Inc. | 발송 | country=미국 contact=a@mail.example items='주소' how='발송할 때' until='30일'"
+    [korean, abroad] = make_settings(processors=f"# ours\n한국호스팅 | 서버 운영\n{line}").processors
+
+    assert (korean.name, korean.task, korean.country) == ("한국호스팅", "서버 운영", "")
+    assert (abroad.country, abroad.items, abroad.until) == ("미국", "주소", "30일")
+    told = mistakes({**GOOD, "PROCESSORS": "Mail Inc. | 발송 | country=미국 items=주소"})["PROCESSORS"]
+    assert "contact=, how=, until=" in told
+    assert "WHO | WHAT FOR" in mistakes({**GOOD, "PROCESSORS": "Mail Inc."})["PROCESSORS"]
+    assert "PRIVACY_SINCE=2026-12-01" in mistakes({**GOOD, "PRIVACY_SINCE": "1 December"})["PRIVACY_SINCE"]
+    assert make_settings(privacy_since="").privacy_since is None
+
+
+def test_trusted_proxies_are_networks() -> None:
+    """One that is none would be believed by nobody, silently."""
+    assert [str(each) for each in make_settings(trusted_proxies="10.0.0.0/24, ::1").trusted_proxies] == [
+        "10.0.0.0/24",
+        "::1/128",
+    ]
+    assert make_settings(trusted_proxies="").trusted_proxies == ()
+    assert "no network" in mistakes({**GOOD, "TRUSTED_PROXIES": "10.0.0.1/24"})["TRUSTED_PROXIES"]
+    assert "no network" in mistakes({**GOOD, "TRUSTED_PROXIES": "nginx"})["TRUSTED_PROXIES"]

@@ -42,6 +42,9 @@ async def plant(database: Database, settings: Settings, address: Address, clock:
             connection, address, slots=["morning"], language="ko", format=Format.HTML,
             consent=f"a mail of {text}", at=clock(), address_hash=hashed,
         )  # fmt: skip
+        await connection.execute(
+            sa.update(reader_table).where(reader_table.c.id == reader.id).values(words=f"다리,{text}")
+        )
         delivery_id = await add_delivery(connection, reader.id, at=clock(), state=DeliveryState.ACCEPTED)
         which = deliveries.c.id == delivery_id
         await connection.execute(

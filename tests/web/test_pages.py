@@ -77,6 +77,7 @@ async def test_every_link_that_stands_in_a_mail_is_served(
         "subscribe_url": None,
         "confirm_url": settings.keyring.make(TokenPurpose.CONFIRM, confirming),
         "outbox_url": None,
+        "privacy_url": None,
     }
     made = {name: getattr(links, name) for name in dir(links) if name.endswith("_url")}
     del made["fresh_url"]  # stands on a row of its own: see test_preferences_page

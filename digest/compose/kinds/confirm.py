@@ -9,7 +9,7 @@ headers: there is nothing to leave.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from digest import splice
+from digest import links, splice
 from digest.compose import lines, mime
 from digest.compose.kind import Composed
 from digest.compose.render import Renderer
@@ -35,6 +35,7 @@ def compose(renderer: Renderer, settings: Settings, language: str, notices: Sequ
     context = {
         "newspaper": clean(settings.newspaper_name),
         "site_url": settings.newspaper_site,
+        "privacy_url": links.privacy_url(settings.base_url),
         "identity": identity(settings, words(language)),
         "notices": notices,
         "hours": HOURS,

@@ -6,7 +6,7 @@ and goes to the stored address only (or, to be confirmed, to the new one). It na
 it has no List-* headers.
 """
 
-from digest import splice
+from digest import links, splice
 from digest.compose import lines, mime
 from digest.compose.kind import Composed
 from digest.compose.render import Renderer
@@ -25,6 +25,7 @@ def compose(renderer: Renderer, settings: Settings, matter: LinkMatter, language
         "matter": matter,
         "newspaper": clean(settings.newspaper_name),
         "site_url": settings.newspaper_site,
+        "privacy_url": links.privacy_url(settings.base_url),
         "identity": identity(settings, words(language)),
         "fresh_url": splice.marker(splice.FRESH_URL),
     }

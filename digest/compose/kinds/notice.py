@@ -38,6 +38,7 @@ def compose(
     context = {
         "newspaper": clean(settings.newspaper_name),
         "site_url": settings.newspaper_site,
+        "privacy_url": links.privacy_url(settings.base_url),
         "subscribe_url": links.subscribe_url(settings.base_url),
         "identity": identity(settings, said),
         "result": result.value,
