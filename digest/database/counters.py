@@ -50,6 +50,12 @@ async def claim(
     return result.scalar_one_or_none() is not None
 
 
+async def next_window(connection: Connection, scope: str, key: str, *, window: timedelta) -> datetime | None:
+    """Return when the window of `scope` for `key` is over; None if nothing was counted."""
+    began_at: datetime | None = await connection.scalar(sa.select(_c.window_at).where(_c.scope == scope, _c.key == key))
+    return began_at + window if began_at else None
+
+
 async def prune(connection: Connection, *, before: datetime) -> int:
     """Remove what was last counted before that time; return how many rows."""
     result = await connection.execute(sa.delete(counters).where(_c.last_at < before))

@@ -44,6 +44,7 @@ async def add(connection: Connection, signup: NewSignup) -> int:
             language=signup.language,
             advert=signup.advert,
             how=signup.how,
+            source=signup.source,
             network=signup.network,
             texts={kind: list(text) for kind, text in signup.texts.items()},
             created_at=signup.created_at,
@@ -126,5 +127,6 @@ def _signup(row: Any) -> Signup:  # Any: a row mapping
         texts={kind: (version, text_hash) for kind, (version, text_hash) in row["texts"].items()},
         created_at=row["created_at"],
         expires_at=row["expires_at"],
+        source=row["source"],
     )
     return Signup(row["id"], asked, row["confirmed_at"])

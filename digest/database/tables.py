@@ -420,6 +420,20 @@ audit_ends = sa.Table(
     sa.Column("last", sa.String(64), nullable=False),  # the hash of the newest row
 )
 
+site_keys = sa.Table(
+    "site_keys",  # who may use the JSON API; of the key itself only a hash stands here
+    metadata,
+    _id(),
+    sa.Column("name", sa.String(32), nullable=False, unique=True),
+    sa.Column("key_id", sa.String(10), nullable=False, unique=True),  # what it is found by
+    sa.Column("key_hash", sa.String(64), nullable=False),
+    sa.Column("scopes", sa.Text, nullable=False),  # comma-separated
+    sa.Column("origins", sa.Text, nullable=False, server_default=""),  # separated by blanks; none: a server's
+    _time("created_at", nullable=False),
+    _time("revoked_at"),
+    sqlite_autoincrement=True,
+)
+
 signups = sa.Table(
     "signups",  # asked for on a page and not confirmed yet; a row is removed when its 72 hours are over
     metadata,
@@ -431,6 +445,7 @@ signups = sa.Table(
     sa.Column("language", sa.String(8), nullable=False),
     sa.Column("advert", sa.Boolean, nullable=False),
     sa.Column("how", _choice(ConsentWay), nullable=False),
+    sa.Column("source", sa.Text, nullable=False, server_default="/subscribe"),  # the page, or api:NAME of a site's key
     sa.Column("network", sa.String(64)),
     sa.Column("texts", sa.JSON, nullable=False),  # version and hash of each text that was shown
     sa.Column("delivery_id", Serial, unique=True),  # of the confirmation mail: its link is made of this number

@@ -78,7 +78,8 @@ class Consent:
 class NewSignup:
     """What somebody asks for on the sign-up page, before they have confirmed it.
 
-    `sections` empty: all. `texts` are version and hash of each text of consent that was shown, by its kind.
+    `sections` empty: all. `texts` are version and hash of each text of consent that was shown, by its kind. `source` is
+    the page it was asked on, or the key of the newspaper's site that asked for it.
     """
 
     address: Address
@@ -92,6 +93,7 @@ class NewSignup:
     texts: dict[str, tuple[str, str]]
     created_at: datetime
     expires_at: datetime
+    source: str = "/subscribe"
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,7 +57,11 @@ _LOOKED_AT = 20
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What somebody chose. `sections` empty: all. `host` is the address the request came from."""
+    """What somebody chose. `sections` empty: all. `host` is the address the request came from.
+
+    `source` is what the ledger names beside `how`. `is_vouched_for`: a server of the newspaper's own has asked, which
+    let the person in and says where they are; it counts like a form whose challenge was solved.
+    """
 
     address: Address
     slots: tuple[str, ...]
@@ -66,6 +70,8 @@ class Wanted:
     advert: bool
     how: ConsentWay
     host: str | None
+    source: str = "/subscribe"
+    is_vouched_for: bool = False
 
 
 class Asked(StrEnum):
@@ -86,7 +92,7 @@ async def ask(
     async with database.begin() as connection:
         if payload and not await proof.claim(connection, settings, payload, now=now):
             return Asked.BAD_PROOF
-        scope, limit = ("signup", ASKS_A_DAY) if payload else ("signup-bare", BARE_ASKS_A_DAY)
+        scope, limit = _limit(wanted, payload)
         network = counted_as(settings, wanted.host)
         if not await counters.claim(connection, scope, network, now=now, limit=limit, window=_DAY):
             return Asked.TOO_MANY
@@ -94,6 +100,13 @@ async def ask(
     if signup_id is not None:
         event("signup.asked", signup_id=signup_id)
     return Asked.SEEN
+
+
+async def free_at(database: Database, settings: Settings, wanted: Wanted, *, payload: str, now: datetime) -> datetime:
+    """Return when a network that was told TOO_MANY may ask again."""
+    scope, _ = _limit(wanted, payload)
+    async with database.read() as connection:
+        return await counters.next_window(connection, scope, counted_as(settings, wanted.host), window=_DAY) or now
 
 
 async def waiting(database: Database, settings: Settings, token: str, *, now: datetime) -> Signup | None:
@@ -187,6 +200,7 @@ async def _store(
         texts={str(kind): (each.version, each.hash) for kind, each in shown.items()},
         created_at=now,
         expires_at=now + WAITS,
+        source=wanted.source,
     )
     signup_id = await signups.add(connection, signup)
     mail = confirm_mail.compose(renderer, settings, wanted.language, notices(settings, wanted.language))
@@ -237,7 +251,7 @@ def _acts(signup: Signup, subscriber: Subscriber, now: datetime) -> list[NewCons
             subscriber_id=subscriber.id,
             text_version=asked.texts[str(kind)][0],
             text_hash=asked.texts[str(kind)][1],
-            source="/subscribe",
+            source=asked.source,
             network=asked.network,
             details={**chosen, "language": asked.language},
         )
@@ -276,3 +290,8 @@ async def _edition_message(
     return NewMessage(
         key=f"latest:{signup.id}", kind=MessageKind.DIGEST, variant=variant.key, language=asked.language, mail=mail
     )
+
+
+def _limit(wanted: Wanted, payload: str) -> tuple[str, int]:
+    """Return the scope a network is counted in, and how often it may ask a day."""
+    return ("signup", ASKS_A_DAY) if payload or wanted.is_vouched_for else ("signup-bare", BARE_ASKS_A_DAY)

@@ -21,6 +21,7 @@ from digest.operate.cli import (
     domains,
     editions,
     explain,
+    keys,
     privacy,
     service,
     sources,
@@ -111,6 +112,7 @@ app.add_typer(editions.app, name="editions", rich_help_panel=_ROWS)
 app.add_typer(subscribers.app, name="subscribers", rich_help_panel=_ROWS)
 app.add_typer(suppressions.app, name="suppressions", rich_help_panel=_ROWS)
 app.add_typer(consents.app, name="consent", rich_help_panel=_ROWS)
+app.add_typer(keys.app, name="keys", rich_help_panel=_ROWS)
 app.add_typer(privacy.app, name="privacy", rich_help_panel=_ROWS)
 app.add_typer(audit.app, name="audit", rich_help_panel=_ROWS)
 

@@ -220,6 +220,7 @@ def upgrade() -> None:
         sa.Column("language", sa.String(length=8), nullable=False),
         sa.Column("advert", sa.Boolean(), nullable=False),
         sa.Column("how", sa.String(16), nullable=False),
+        sa.Column("source", sa.Text(), server_default="/subscribe", nullable=False),
         sa.Column("network", sa.String(length=64), nullable=True),
         sa.Column("texts", sa.JSON(), nullable=False),
         sa.Column("delivery_id", SERIAL, nullable=True),
@@ -232,6 +233,21 @@ def upgrade() -> None:
     )
     op.create_index("ix_signups_address_hash", "signups", ["address_hash"], unique=False)
     op.create_index("ix_signups_expires_at", "signups", ["expires_at"], unique=False)
+    op.create_table(
+        "site_keys",
+        sa.Column("id", SERIAL, autoincrement=True, nullable=False),
+        sa.Column("name", sa.String(length=32), nullable=False),
+        sa.Column("key_id", sa.String(length=10), nullable=False),
+        sa.Column("key_hash", sa.String(length=64), nullable=False),
+        sa.Column("scopes", sa.Text(), nullable=False),
+        sa.Column("origins", sa.Text(), server_default="", nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("revoked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("id", name="pk_site_keys"),
+        sa.UniqueConstraint("key_id", name="uq_site_keys_key_id"),
+        sa.UniqueConstraint("name", name="uq_site_keys_name"),
+        sqlite_autoincrement=True,
+    )
     op.create_table(
         "slots",
         sa.Column("name", sa.String(length=32), nullable=False),
@@ -606,6 +622,7 @@ def downgrade() -> None:
     op.drop_index("ix_sources_host", table_name="sources")
     op.drop_table("sources")
     op.drop_table("slots")
+    op.drop_table("site_keys")
     op.drop_index("ix_signups_expires_at", table_name="signups")
     op.drop_index("ix_signups_address_hash", table_name="signups")
     op.drop_table("signups")
