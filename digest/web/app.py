@@ -18,9 +18,10 @@ from digest.compose.render import Renderer
 from digest.config import Settings
 from digest.database import Database
 from digest.errors import TryLaterError
+from digest.web import api, outbox, preferences, privacy, sample
 from digest.web import metrics as metrics_page
-from digest.web import outbox, preferences, privacy, sample
 from digest.web import subscribe as subscribe_pages
+from digest.web.api_problems import Refusals
 from digest.web.guard import Guard, Policy, picture_origins
 from digest.web.metrics import Gather
 from digest.web.pages import Pages
@@ -63,6 +64,7 @@ def build(
     signing_up = subscribe_pages.SubscribePages(database, settings, clock, templates, renderer, policy)
     routes += subscribe_pages.routes(signing_up)
     routes += privacy.routes(settings, templates)
+    routes += api.routes(database, settings, clock, templates, renderer)
     quiet = set(_QUIET)
     if kept_mails is not None:
         routes += outbox.routes(templates, policy, kept_mails)
@@ -73,13 +75,14 @@ def build(
         newspaper = sample.routes(templates.render, settings.base_url, sample_started_at, clock)
         quiet |= {route.name for route in newspaper if isinstance(route, Route)}
         routes += newspaper
+    refusals = Refusals(pages)
     app = Starlette(
         routes=routes,
         middleware=[
             Middleware(TrueClient, proxies=settings.trusted_proxies),
-            Middleware(Guard, policy=policy, refuse=pages.refuse, quiet_routes=frozenset(quiet)),
+            Middleware(Guard, policy=policy, refuse=refusals.refuse, quiet_routes=frozenset(quiet)),
         ],
-        exception_handlers={HTTPException: pages.refuse_politely, TryLaterError: pages.not_now},
+        exception_handlers={HTTPException: refusals.refuse_politely, TryLaterError: refusals.not_now},
     )
     # Starlette would send people to whatever host their Host header names.
     app.router.redirect_slashes = False
