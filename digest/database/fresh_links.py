@@ -8,6 +8,7 @@ the same moment.
 from datetime import datetime
 
 import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
 
 from digest.addresses import Address, parse
 from digest.database.connection import Connection
@@ -78,11 +79,12 @@ async def change_address(
 ) -> str | None:
     """Give an active or paused reader another address; None if they are neither, or it is taken.
 
-    Returns the provider of the new address.
+    Returns the provider of the new address. The condition does not see who takes the address in this very moment; the
+    unique key does (on PostgreSQL, where two write at once), and the second is told as if the first had long done it.
     """
     other = subscribers.alias("other")
     provider = await provider_of(connection, address.domain)
-    changed = await connection.execute(
+    change = (
         sa.update(subscribers)
         .where(
             subscribers.c.id == subscriber_id,
@@ -97,6 +99,11 @@ async def change_address(
             address_hash=address_hash,
         )
     )
+    try:
+        async with connection.begin_nested():
+            changed = await connection.execute(change)
+    except IntegrityError:
+        return None
     return provider if changed.rowcount else None
 
 
