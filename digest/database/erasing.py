@@ -59,13 +59,17 @@ class Due:
 
 @dataclass(frozen=True, slots=True)
 class Erased:
-    """What was erased of one address. `on_the_wire`: nothing yet, a mail is being handed over; try again shortly."""
+    """What was erased of one person. `on_the_wire`: nothing yet, a mail is being handed over; try again shortly.
+
+    `addresses` are the one that was asked for and others of the same reader: earlier ones, and unconfirmed new ones.
+    """
 
     readers: int = 0
     deliveries: int = 0
     consents: int = 0
     requests: int = 0
     on_the_wire: bool = False
+    addresses: tuple[Address, ...] = ()
 
     @property
     def rows(self) -> int:
@@ -74,18 +78,26 @@ class Erased:
 
 
 async def erase(connection: Connection, due: Due, *, how: ConsentWay, at: datetime) -> Erased:
-    """Erase one address from every row, give up what waits for it, and suppress its hash if there is a reason."""
+    """Erase a person from every row, give up what waits for them, and suppress their hashes if there is a reason.
+
+    Whoever changed their address is erased with the earlier ones, unless one of those is another reader's by now.
+    """
     assert due.address_hash is not None  # made by the caller where the row had none
-    if due.reason is not None:
-        await suppressions.suppress(connection, due.address_hash, due.reason, at=at)
     readers = await _readers(connection, due)
+    known = {due.address_hash: due.address, **await _earlier(connection, readers)}
+    named = [*known.values(), *await _asked_for(connection, readers)]
+    if due.reason is not None:
+        for each in known:
+            await suppressions.suppress(connection, each, due.reason, at=at)
     await connection.execute(  # kept for the next pass, in case a mail is on the wire
         sa.update(subscribers).where(_s.id.in_(readers), _s.erase_asked_at.is_(None)).values(erase_asked_at=at)
     )
     for subscriber_id in readers:
         await delivery_rows.drop_for_subscriber(connection, subscriber_id, reason=DropReason.LEFT, at=at)
-    theirs = [*(_to_reader(each) for each in readers), _single(due.address)]
-    await _give_up(connection, _single(due.address), at=at)
+    singles = [_single(address) for address in named]
+    for which in singles:
+        await _give_up(connection, which, at=at)
+    theirs = [*(_to_reader(each) for each in readers), *singles]
     if await _any_on_the_wire(connection, theirs):
         return Erased(on_the_wire=True)
     await _empty_messages(connection, theirs)
@@ -94,12 +106,14 @@ async def erase(connection: Connection, due: Due, *, how: ConsentWay, at: dateti
         ids = (await connection.execute(sa.select(_d.id).where(which, _d.recipient != ""))).scalars().all()
         emptied += await _empty_deliveries(connection, ids)
     removed = await connection.execute(sa.delete(subscribers).where(_s.id.in_(readers)))
-    requests = await connection.execute(sa.delete(signups).where(signups.c.address_hash == due.address_hash))
+    requests = await connection.execute(sa.delete(signups).where(signups.c.address_hash.in_(known)))
     await connection.execute(  # a change to this address that somebody asked for
         sa.delete(fresh_links).where(sa.func.lower(fresh_links.c.new_address) == due.address.key)
     )
-    told = await _empty_consents(connection, due.address, due.address_hash, how=how, at=at)
-    return Erased(removed.rowcount, emptied, told, requests.rowcount)
+    told = 0
+    for address_hash, address in known.items():
+        told += await _empty_consents(connection, address, address_hash, how=how, at=at)
+    return Erased(removed.rowcount, emptied, told, requests.rowcount, addresses=tuple(named))
 
 
 async def left_before(connection: Connection, before: datetime, *, limit: int) -> list[Due]:
@@ -221,6 +235,23 @@ def _parsed(text: str) -> Address | None:
 async def _readers(connection: Connection, due: Due) -> list[int]:
     is_theirs = sa.or_(_s.address_hash == due.address_hash, _s.address_key == due.address.key)
     return list((await connection.execute(sa.select(_s.id).where(is_theirs))).scalars())
+
+
+async def _earlier(connection: Connection, readers: Sequence[int]) -> dict[str, Address]:
+    """Return other addresses that these readers had, by their hashes, as far as nobody else has them now."""
+    is_readers = sa.exists().where(_s.address_hash == _c.address_hash)
+    had = sa.and_(_c.subscriber_id.in_(readers), _c.address.is_not(None), ~is_readers)
+    rows = await connection.execute(sa.select(_c.address_hash, _c.address).where(had).distinct())
+    found = {row.address_hash: _parsed(row.address) for row in rows}
+    return {address_hash: address for address_hash, address in found.items() if address is not None}
+
+
+async def _asked_for(connection: Connection, readers: Sequence[int]) -> list[Address]:
+    """Return new addresses that these readers asked for and nobody has confirmed: a mail went there."""
+    is_readers = sa.exists().where(_s.address_key == sa.func.lower(fresh_links.c.new_address))
+    asked = sa.and_(fresh_links.c.subscriber_id.in_(readers), fresh_links.c.new_address.is_not(None), ~is_readers)
+    rows = (await connection.execute(sa.select(fresh_links.c.new_address).where(asked).distinct())).scalars()
+    return [parse(each) for each in rows]
 
 
 def _single(address: Address) -> sa.ColumnElement[bool]:

@@ -52,7 +52,8 @@ async def erase(
     """
     erased = await _erase(database, settings, Due(address, address_hash(settings, address), reason), how=how, now=now)
     if not erased.on_the_wire:
-        remove_mails(settings.data_dir / OUTBOX_FOLDER, naming=str(address))
+        for each in {str(address), *map(str, erased.addresses)}:
+            remove_mails(settings.data_dir / OUTBOX_FOLDER, naming=each)
         await database.forget_erased()
     return erased
 
