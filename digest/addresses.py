@@ -10,6 +10,7 @@ without SMTPUTF8 on every hop. The case of the local part is kept for mailing an
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 
 from email_validator import EmailNotValidError, validate_email
 
@@ -59,13 +60,17 @@ def parse(text: str) -> Address:
         raise BadAddressError("The part before @ may only hold Latin letters, digits and signs.")
     if not _LOCAL.fullmatch(local) or len(local) > 64:
         raise BadAddressError("The part before @ is not one that mail servers take.")
-    return Address(local, _ascii_domain(local, domain))
+    ascii_domain = _ascii_domain(domain)
+    if len(local) + 1 + len(ascii_domain) > _MAX_OCTETS:
+        raise BadAddressError("The address is longer than 254 characters.")
+    return Address(local, ascii_domain)
 
 
-def _ascii_domain(local: str, domain: str) -> str:
+@lru_cache(maxsize=1000)  # lists of readers have few domains, and looking at one costs more than all the rest
+def _ascii_domain(domain: str) -> str:
     try:
         checked = validate_email(
-            f"{local}@{domain}",
+            f"a@{domain}",
             check_deliverability=False,
             allow_smtputf8=False,
             allow_domain_literal=False,
@@ -73,7 +78,4 @@ def _ascii_domain(local: str, domain: str) -> str:
         )
     except EmailNotValidError as error:
         raise BadAddressError(f"The domain cannot be mailed to: {error}") from error
-    ascii_domain = checked.ascii_domain.lower()
-    if len(local) + 1 + len(ascii_domain) > _MAX_OCTETS:
-        raise BadAddressError("The address is longer than 254 characters.")
-    return ascii_domain
+    return checked.ascii_domain.lower()

@@ -5,7 +5,7 @@ person. A domain that gets a provider takes its readers and what waits for them 
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -43,6 +43,16 @@ async def provider_of(connection: Connection, domain: str) -> str:
         return known
     learned: str | None = await connection.scalar(sa.select(domains.c.provider).where(domains.c.domain == domain))
     return learned or providers.OTHERS
+
+
+async def providers_of(connection: Connection, names: Collection[str]) -> dict[str, str]:
+    """Return the provider of each of these recipient domains, at most some hundreds at a time."""
+    found = {name: providers.name_for(name) or providers.OTHERS for name in names}
+    unknown = [name for name, provider in found.items() if provider == providers.OTHERS]
+    rows = await connection.execute(
+        sa.select(domains.c.domain, domains.c.provider).where(domains.c.domain.in_(unknown))
+    )
+    return found | {row.domain: row.provider or providers.OTHERS for row in rows}
 
 
 async def make_own(connection: Connection, domain: str) -> str:

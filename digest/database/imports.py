@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from digest.addresses import Address
 from digest.database import suppressions
 from digest.database.connection import Connection
-from digest.database.domains import provider_of
+from digest.database.domains import providers_of
 from digest.database.once import insert_once
 from digest.database.tables import subscribers, subscriptions
 from digest.models.readers import Format, SubscriberState
@@ -68,8 +68,7 @@ async def add_all(
     wanted = [each for each in readers if each.address_hash not in suppressed]
     if not wanted:
         return {}
-    domains = {each.address.domain for each in wanted}
-    providers = {domain: await provider_of(connection, domain) for domain in domains}
+    providers = await providers_of(connection, {each.address.domain for each in wanted})
     rows = [
         {
             "address": str(each.address),

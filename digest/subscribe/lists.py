@@ -4,8 +4,8 @@ In: CSV in UTF-8 (with or without a BOM) or CP949, as Excel in Korea saves it, o
 tab. Columns are found by their heads, in Korean or English, as Stibee, Mailchimp and listmonk name them; other columns
 (names, telephone numbers) are not read any further: we do not keep what we do not need (개인정보 보호법 제16조). A file
 without heads whose first line holds an address is a plain list. Who the list itself says is not subscribed is refused
-by the words of its state; an unknown word counts as such. Out too: cells for our own files, which no spreadsheet takes
-for a formula.
+by the words of its state, or by the day on which they left; an unknown word counts as such. Out too: cells for our own
+files, which no spreadsheet takes for a formula.
 """
 
 import csv
@@ -22,8 +22,9 @@ _DELIMITERS = ",;\t"
 # fmt: off
 _ADDRESS = frozenset((
     "이메일", "이메일주소", "메일", "메일주소", "구독자이메일", "전자우편", "전자우편주소", "email", "emailaddress",
-    "mail", "mailaddress", "address", "subscriberemail",
+    "mail", "mailaddress", "subscriberemail",
 ))
+_ADDRESS_OR_STREET = frozenset(("address", "주소"))  # Mailchimp calls so where somebody lives
 _STATE = frozenset((
     "상태", "구독상태", "수신상태", "구독여부", "수신여부", "status", "state", "subscriptionstatus",
     "subscriberstatus",
@@ -31,6 +32,10 @@ _STATE = frozenset((
 _SINCE = frozenset((
     "구독일", "구독일시", "구독일자", "구독시작일", "가입일", "가입일시", "등록일", "등록일시", "동의일", "동의일시",
     "optintime", "confirmtime", "createdat", "subscribedat", "dateadded", "subscribedate", "joined",
+))
+_ENDED = frozenset((  # filled in where somebody left or bounced; such lists have no column of states (Mailchimp)
+    "unsubtime", "cleantime", "unsubscribedat", "수신거부일", "수신거부일시", "구독취소일", "구독해지일",
+    "해지일", "탈퇴일",
 ))
 _ADVERT = frozenset((
     "광고성정보수신동의", "광고성정보수신동의여부", "광고수신동의", "광고수신동의여부", "마케팅수신동의",
@@ -66,7 +71,8 @@ class Line:
 class _Columns:
     address: int
     state: int | None = None
-    since: int | None = None
+    since: tuple[int, ...] = ()
+    ended: tuple[int, ...] = ()
     advert: int | None = None
 
 
@@ -110,10 +116,14 @@ def _line(number: int, cells: list[str], columns: _Columns) -> Line:
         address = address[1:]
     state = _cell(cells, columns.state)
     refused = "" if _plain(state) in _SUBSCRIBED else f"the list says: {state[:40]}"
+    ended = next((cell for cell in (_cell(cells, index) for index in columns.ended) if cell), "")
+    if ended:
+        refused = f"the list says: ended {ended[:40]}"
     if not address:
         refused = "there is no address on this line"
     is_advert = _plain(_cell(cells, columns.advert)) in _YES if columns.advert is not None else False
-    return Line(number, address, _since(_cell(cells, columns.since)), is_advert, refused)
+    days = (_since(_cell(cells, index)) for index in columns.since)
+    return Line(number, address, next((day for day in days if day), None), is_advert, refused)
 
 
 def _text(content: bytes) -> str:
@@ -131,11 +141,16 @@ def _columns(heads: list[str]) -> _Columns | None:
     """Return where the columns stand; None if the first line holds no head that we know."""
     plain = [_plain(head) for head in heads]
 
-    def place(names: frozenset[str]) -> int | None:
-        return next((index for index, head in enumerate(plain) if head in names), None)
+    def places(names: frozenset[str]) -> tuple[int, ...]:
+        return tuple(index for index, head in enumerate(plain) if head in names)
 
-    address = place(_ADDRESS)
-    return None if address is None else _Columns(address, place(_STATE), place(_SINCE), place(_ADVERT))
+    def place(names: frozenset[str]) -> int | None:
+        return next(iter(places(names)), None)
+
+    address = next(iter(places(_ADDRESS) or places(_ADDRESS_OR_STREET)), None)
+    if address is None:
+        return None
+    return _Columns(address, place(_STATE), places(_SINCE), places(_ENDED), place(_ADVERT))
 
 
 def _first_address(cells: list[str]) -> int:

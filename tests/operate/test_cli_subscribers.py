@@ -1,10 +1,14 @@
 """`digest subscribers`: consent first, every refusal with its reason, and nobody is brought back by an old list."""
 
+from datetime import timedelta
+
 import sqlalchemy as sa
 
-from digest.database import Database
+from digest.addresses import parse
+from digest.database import Database, choices, subscribers
 from digest.database.tables import deliveries, messages
 from digest.models.deliveries import DeliveryState, MessageKind
+from digest.models.readers import Choices, Format, SlotChoice
 from tests.support.clock import StoppedClock
 from tests.support.commands import Commands
 from tests.support.newsroom import Newsroom
@@ -122,3 +126,34 @@ def test_list_finds_readers_of_one_slot(commands_on_sqlite: Commands) -> None:
     found = commands_on_sqlite.json("subscribers", "list", "--slot", "weekly")["subscribers"]
 
     assert [reader["address"] for reader in found] == ["kim@reader.example"]
+
+
+def test_show_tells_what_a_reader_chose(commands: Commands, just_now: StoppedClock) -> None:
+    """Whoever answers the telephone must see what the reader sees: days, hour, sections, words, pause."""
+    chosen = Choices(
+        language="en",
+        format=Format.TEXT,
+        slots=(SlotChoice("morning", sections=("시정",), weekdays=0b0100001, hour=9),),
+        headlines=True,
+        words=("다리", "도서관"),
+        paused_until=just_now() + timedelta(days=3),
+    )
+
+    async def choose(database: Database) -> None:
+        async with database.begin() as connection:
+            found = await subscribers.find(connection, parse("kim@reader.example"))
+            assert found is not None
+            assert await choices.save(connection, found.id, chosen, at=just_now())
+
+    commands("subscribers", "add", "kim@reader.example", *CONSENT)
+    commands.act(choose)
+
+    shown = commands.json("subscribers", "show", "KIM@reader.example")
+    words = commands("subscribers", "show", "kim@reader.example").stdout
+
+    assert (shown["state"], shown["language"], shown["format"], shown["headlines"]) == ("paused", "en", "text", True)
+    assert shown["words"] == ["다리", "도서관"]
+    assert shown["slots"] == [{"slot": "morning", "days": ["mon", "sat"], "hour": 9, "sections": ["시정"]}]
+    assert shown["paused_until"]
+    assert [each for each in ("headlines only", "다리, 도서관", "mon,sat", "09:00", "시정") if each not in words] == []
+    assert "is no reader" in commands("subscribers", "show", "lee@reader.example", code=1).stderr

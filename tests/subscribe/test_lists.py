@@ -11,10 +11,22 @@ STIBEE = (
     "이메일 주소,이름,구독 상태,구독일,광고성 정보 수신 동의\n"
     "kim@naver.example,김,구독중,2025-03-02 10:00,동의\nlee@naver.example,이,수신거부,2025-03-02,\n"
 )
-MAILCHIMP = '"Email Address","First Name",OPTIN_TIME\nkim@naver.example,Kim,"2025-03-02 01:02:03"\n'
+MAILCHIMP_HEADS = (
+    '"Email Address","First Name","Last Name",Address,"Phone Number",Birthday,MEMBER_RATING,OPTIN_TIME,OPTIN_IP,'
+    "CONFIRM_TIME,CONFIRM_IP,LATITUDE,LONGITUDE,GMTOFF,DSTOFF,TIMEZONE,CC,REGION"
+)
+MAILCHIMP = (
+    f"{MAILCHIMP_HEADS},LAST_CHANGED,LEID,EUID,NOTES,TAGS\n"
+    'kim@naver.example,Kim,,"1 Main St @ 2nd",,,2,,,"2025-03-02 01:02:03",203.0.113.7,,,,,,,,,1,a,,\n'
+)
+MAILCHIMP_LEFT = (
+    f'{MAILCHIMP_HEADS},UNSUB_TIME,"UNSUB_CAMPAIGN_TITLE","UNSUB_CAMPAIGN_ID","UNSUB_REASON","UNSUB_REASON_OTHER"\n'
+    'lee@naver.example,Lee,,,,,2,"2025-03-02 01:02:03",,,,,,,,,,,"2026-01-02 03:04:05",,,,\n'
+)
 LISTMONK = (
-    "uuid,email,name,attributes,status,created_at\n1,kim@naver.example,Kim,{},enabled,2025-03-02T01:02:03Z\n"
-    "2,lee@naver.example,Lee,{},blocklisted,2025-03-02\n"
+    "uuid,email,name,attributes,status,created_at,updated_at\n"
+    "1,kim@naver.example,Kim,{},enabled,2025-03-02T01:02:03Z,2026-01-01\n"
+    "2,lee@naver.example,Lee,{},blocklisted,2025-03-02,2026-01-01\n"
 )
 
 
@@ -28,6 +40,18 @@ def test_korean_lists_are_read_in_every_encoding_that_excel_writes(encoding: str
     )  # fmt: skip
     assert lee.refused == "the list says: 수신거부"
     assert (kim.number, lee.number) == (2, 3)
+
+
+def test_a_list_of_people_who_left_elsewhere_is_refused_line_by_line() -> None:
+    """Mailchimp exports them in a file of their own, without a word for their state: only the time tells."""
+    assert [line.refused for line in read_list(MAILCHIMP_LEFT.encode())] == ["the list says: ended 2026-01-02 03:04:05"]
+
+
+@pytest.mark.parametrize("head", ["address", "주소"])
+def test_an_address_may_be_where_somebody_lives(head: str) -> None:
+    """The column that surely holds mail addresses is taken, wherever it stands; alone, this one is."""
+    assert read_list(f"{head},e-mail\nMain St,kim@naver.example\n".encode())[0].address == "kim@naver.example"
+    assert read_list(f"{head}\nkim@naver.example\n".encode())[0].address == "kim@naver.example"
 
 
 @pytest.mark.parametrize("text", [MAILCHIMP, LISTMONK])
