@@ -24,6 +24,7 @@ _KEY_BYTES = 8
 _TAG = re.compile(rb"<([^\s/>]+)")
 _FIRST = re.compile(rb"<((?:[^\s<>/:]+:)?(?i:item|entry))(?=[\s>])")
 _BLANKS = re.compile(rb"\s*")
+_HIDING = re.compile(rb"<(?:!--|\?)")  # comments and the like may hold what looks like a tag
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,35 +97,28 @@ def _entry_spans(body: bytes) -> tuple[list[tuple[int, int]], int, bytes]:
     That nothing else in the document is an entry, the caller's parsers find out.
     """
     first = _FIRST.search(body)
-    if first is None or b"<!--" in body or b"<?" in body:  # comments and the like may hold what looks like a tag
+    if first is None or _HIDING.search(body):
         raise _DoubtError
     name, start = first[1], first.start()
+    start_tag, end_tag = re.compile(b"<" + name + rb"(?:\s[^<>]*)?>"), b"</" + name + b">"
     spans: list[tuple[int, int]] = []
-    while body.startswith(b"<" + name, start) and body[start + len(name) + 1 : start + len(name) + 2] in b"> \t\r\n":
-        after = _entry_end(body, start, b"</" + name + b">")
-        spans.append((start, after))
-        start = _BLANKS.match(body, after).end()  # type: ignore[union-attr]  # it always matches
-        if len(spans) > MAX_ARTICLES:
-            raise _DoubtError
-    return spans, body.index(b">", first.end()) + 1, name
-
-
-def _entry_end(body: bytes, start: int, end_tag: bytes) -> int:
-    """Return where the entry that begins at `start` is over; tags in marked sections are text."""
-    position = start
-    while True:
-        end = body.find(end_tag, position)
-        if end < 0:
-            raise _DoubtError
-        section = body.find(b"<![CDATA[", position, end)
-        if section < 0:
+    end, is_in_section = start, False
+    for piece in body[start:].split(end_tag)[:-1]:
+        end += len(piece) + len(end_tag)
+        opened, closed = piece.rfind(b"<![CDATA["), piece.rfind(b"]]>")
+        is_in_section = opened > closed or (is_in_section and closed < 0)
+        if is_in_section:  # an end tag in a marked section is text
+            continue
+        tag = start_tag.match(body, start)
+        if tag is None:
             break
-        position = body.find(b"]]>", section)
-        if position < 0:
+        if b"xmlns" in tag[0] or len(spans) == MAX_ARTICLES:
             raise _DoubtError
-    if b"xmlns" in body[start : body.index(b">", start)]:
+        spans.append((start, end))
+        start = end if body.startswith(b"<", end) else _BLANKS.match(body, end).end()  # type: ignore[union-attr]  # it always matches
+    if not spans or is_in_section:
         raise _DoubtError
-    return end + len(end_tag)
+    return spans, body.index(b">", first.end()) + 1, name
 
 
 class _Scanner:

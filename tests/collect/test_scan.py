@@ -115,9 +115,10 @@ def test_what_is_in_doubt_is_not_cut_quickly(document: str) -> None:
     assert scan.cut_known(document[document.index("<rss") :], URL) is None
 
 
-def test_tags_within_marked_sections_are_no_entries() -> None:
+@pytest.mark.parametrize("quoted", ["</item><item>", "</item>", "</item><item></item><item>", "<![CDATA[</item>"])
+def test_tags_within_marked_sections_are_no_entries(quoted: str) -> None:
     """A description may quote a feed."""
-    quoting = item(1).replace("<title>", "<title><![CDATA[</item><item>]]>")
+    quoting = item(1).replace("<title>", f"<title><![CDATA[{quoted}]]>")
     document = rss(quoting, item(2))[38:]
     found = scan.cut_known(document, URL)
     assert found is not None
