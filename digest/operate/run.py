@@ -130,7 +130,9 @@ async def _pages(house: House, sample_started_at: datetime | None) -> AsyncItera
 def _listen(settings: Settings) -> socket.socket:
     """Open the pages' socket ourselves, so that a taken port is one clear sentence."""
     family = socket.AF_INET6 if ":" in settings.web_host else socket.AF_INET
-    listening = socket.socket(family)
+    # With its protocol named: asyncio sends small pieces at once (TCP_NODELAY) only where it stands, and without it
+    # each answer on a kept-open connection waits 40 ms for the other side's acknowledgement (Nagle, delayed ACK).
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((settings.web_host, settings.web_port))
