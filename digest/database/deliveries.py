@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
 
 from digest.database.connection import Connection
 from digest.database.tables import deliveries, editions, is_attempting, is_of_edition, is_waiting, subscribers
@@ -47,17 +48,24 @@ class StoredDelivery:
 async def drop_for_subscriber(connection: Connection, subscriber_id: int, *, reason: DropReason, at: datetime) -> int:
     """Give up everything that waits for this reader, claimed or not; return how many."""
     dropped = 0
-    for which in _to_reader(subscriber_id):
+    for which in _to_reader(connection, subscriber_id):
         dropped += await _drop(connection, which, reason=reason, at=at)
     return dropped
 
 
-def _to_reader(subscriber_id: int | sa.ScalarSelect[int]) -> list[sa.ColumnElement[bool]]:
+def _to_reader(connection: Connection, subscriber_id: int | sa.ScalarSelect[int]) -> list[sa.ColumnElement[bool]]:
     """The editions' deliveries to a reader, and the single ones; each a way along the unique key.
 
     Through all editions, because the table holds years of deliveries, and no index of it begins with the reader.
+    PostgreSQL is given them as an array: joined, it went through everything that waits until the table was analysed,
+    which is a minute after an edition was released (40,000 waiting: 9.7 ms, now 0.07).
     """
-    of_editions = sa.and_(is_of_edition, _d.edition_id.in_(sa.select(editions.c.id)))
+    among = sa.select(editions.c.id)
+    if connection.dialect.name == "postgresql":
+        ids = sa.func.array(among.scalar_subquery(), type_=postgresql.ARRAY(sa.BigInteger))
+        of_editions = sa.and_(is_of_edition, _d.edition_id == sa.any_(ids))
+    else:
+        of_editions = sa.and_(is_of_edition, _d.edition_id.in_(among))
     return [sa.and_(which, _d.subscriber_id == subscriber_id) for which in (of_editions, _d.edition_id.is_(None))]
 
 
@@ -161,7 +169,7 @@ async def waiting(connection: Connection) -> dict[Lane, int]:
 async def list_for_address(connection: Connection, address_key: str, limit: int) -> list[StoredDelivery]:
     """Return the newest deliveries to an address (`Address.key`), newest first."""
     reader = sa.select(subscribers.c.id).where(subscribers.c.address_key == address_key).scalar_subquery()
-    of_editions, _ = _to_reader(reader)
+    of_editions, _ = _to_reader(connection, reader)
     single = sa.and_(_d.edition_id.is_(None), _d.recipient_key == address_key)  # with and without a reader
     both = sa.union_all(*(sa.select(_d.id).where(which) for which in (of_editions, single))).subquery()
     rows = await connection.execute(
