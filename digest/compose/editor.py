@@ -26,6 +26,7 @@ from digest.database import (
     articles,
     corrections,
     editions,
+    kept_mails,
     messages,
     most_read,
     slots,
@@ -232,6 +233,7 @@ async def cancel(
             edition = await editions.get_edition(connection, edition_id)
             raise _wrong_state(edition, "an edition that is not done can be cancelled")
         dropped = await messages.drop_waiting(connection, edition_id, reason=DropReason.CANCELLED, at=now)
+        await kept_mails.drop_seeds(connection, edition_id, reason=DropReason.CANCELLED, at=now)
         if give_back is None:
             give_back = not await messages.may_have_arrived(connection, edition_id)
         given_back = await editions.give_back(connection, edition_id, at=now) if give_back else 0

@@ -4,9 +4,9 @@ articles had changed at the last look before its first delivery.
 In: editions that are stale (`database.renewals`); nothing of them goes out meanwhile. Out: for each variant that
 readers still wait for a new message without what was withdrawn, to which their deliveries are handed over, all in one
 transaction; where nothing is left, they are dropped. Who has been sent the old message is told in the next edition.
-What was on the wire and comes back follows at the next
-pass. The seeds, which went first, are not sent again. Rendered outside the transaction; if another article is withdrawn
-meanwhile, the edition is stale since a later moment, the transaction changes nothing, and the next pass begins anew.
+What was on the wire and comes back follows at the next pass. The seeds are sent anew, ahead of the readers who wait.
+Rendered outside the transaction; if another article is withdrawn meanwhile, the edition is stale since a later moment,
+the transaction changes nothing, and the next pass begins anew.
 
 Event: `edition.renewed`.
 """
@@ -15,7 +15,7 @@ import asyncio
 from datetime import datetime
 
 from digest.clock import Clock
-from digest.compose import composer, select
+from digest.compose import composer, seeds, select
 from digest.compose.composer import Brief
 from digest.compose.kind import Composed
 from digest.compose.render import Renderer
@@ -53,6 +53,8 @@ async def _renew(
         message_id: await asyncio.to_thread(composer.draft, renderer, settings, brief, variant)
         for message_id, variant in variants.items()
     }
+    main = seeds.main_variant(settings) if waiting else None
+    seed = await asyncio.to_thread(composer.draft, renderer, settings, brief, main) if main else None
     now = clock()
     handed_over = dropped = 0
     async with database.begin() as connection:
@@ -65,6 +67,8 @@ async def _renew(
                 continue
             new = await _store(connection, brief, one, composed, at=now)
             handed_over += await renewals.hand_over(connection, edition_id, one.message_id, new)
+        if waiting:
+            await seeds.renew(connection, settings, edition, seed.mail if seed else None, at=now)
     event("edition.renewed", edition_id=edition_id, slot=edition.slot, waiting=handed_over, dropped=dropped)
     return True
 

@@ -15,8 +15,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from digest.addresses import Address, parse
 from digest.database.connection import Connection, PlainConnection
-from digest.database.tables import deliveries, kept_mails, messages
-from digest.models.deliveries import DeliveryState, Reply
+from digest.database.tables import deliveries, is_waiting, kept_mails, messages
+from digest.models.deliveries import DeliveryState, DropReason, Reply
 
 KEPT = timedelta(days=184)  # six months, the longest of them
 
@@ -44,9 +44,20 @@ class KeptMail:
     kept_at: datetime
 
 
-def seed_key(edition_id: int) -> str:
-    """Return the idempotency key of the message that an edition's seeds are sent."""
-    return f"seed:{edition_id}"
+def seed_key(edition_id: int, *, composed_anew_at: datetime | None = None) -> str:
+    """Return the idempotency key of the message that an edition's seeds are sent, another each time it is renewed."""
+    key = f"seed:{edition_id}"
+    return key if composed_anew_at is None else f"{key}:{composed_anew_at.isoformat()}"
+
+
+async def drop_seeds(connection: Connection, edition_id: int, *, reason: DropReason, at: datetime) -> int:
+    """Give up the seeds of an edition that were not begun; return how many."""
+    dropped = await connection.execute(
+        sa.update(deliveries)
+        .where(_is_seed(edition_id), is_waiting)
+        .values(state=DeliveryState.DROPPED, drop_reason=reason, settled_at=at, lease_owner=None, lease_until=None)
+    )
+    return dropped.rowcount
 
 
 def keep(connection: PlainConnection, mails: Mapping[int, bytes], *, at: datetime) -> None:
@@ -82,12 +93,15 @@ async def seeds_of(connection: Connection, edition_id: int) -> list[Seed]:
 
 
 async def of_edition(connection: Connection, edition_id: int) -> list[KeptMail]:
-    """Return what is kept of an edition's seeds, in the order in which they were queued."""
+    """Return what is kept of an edition's seeds, in the order in which they were queued.
+
+    Of an edition that was composed anew the newest come first: that is what readers were sent last.
+    """
     rows = await connection.execute(
         sa.select(_d.id, _d.recipient, _k.content, _k.kept_at)
         .select_from(deliveries.join(kept_mails, _k.delivery_id == _d.id))
         .where(_is_seed(edition_id))
-        .order_by(_d.id)
+        .order_by(_d.message_id.desc(), _d.id)
     )
     return [KeptMail(row.id, parse(row.recipient), row.content, row.kept_at) for row in rows]
 
@@ -100,5 +114,6 @@ async def prune(connection: Connection, *, before: datetime) -> int:
 
 def _is_seed(edition_id: int) -> sa.ColumnElement[bool]:
     # Written so that the unique key (message, recipient) of deliveries without an edition is used.
-    message_id = sa.select(messages.c.id).where(messages.c.key == seed_key(edition_id)).scalar_subquery()
-    return sa.and_(_d.message_id == message_id, _d.edition_id.is_(None))
+    key, renewed = messages.c.key, f"{seed_key(edition_id)}:"
+    message_ids = sa.select(messages.c.id).where(sa.or_(key == seed_key(edition_id), key.startswith(renewed)))
+    return sa.and_(_d.message_id.in_(message_ids), _d.edition_id.is_(None))

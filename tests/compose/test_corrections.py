@@ -10,7 +10,18 @@ import sqlalchemy as sa
 from digest.compose import editor, renewal
 from digest.compose.render import Renderer
 from digest.config import Settings
-from digest.database import Database, articles, attempts, deliveries, editions, finds, messages, sources, stories
+from digest.database import (
+    Database,
+    articles,
+    attempts,
+    deliveries,
+    editions,
+    finds,
+    kept_mails,
+    messages,
+    sources,
+    stories,
+)
 from digest.database.tables import deliveries as delivery_table
 from digest.models.articles import ArticleText, FoundArticle
 from digest.models.deliveries import DeliveryState, Lane
@@ -23,6 +34,7 @@ from tests.support.settings import make_settings
 
 pytestmark = pytest.mark.anyio
 
+SEEDS = "gaon@naver.example, gaon@gmail.example"
 NO_FACTS = Facts(frozenset(), frozenset(), frozenset())
 
 
@@ -68,6 +80,17 @@ class Desk(Newsroom):
             )
             _, mail = await messages.load_mail(connection, (await connection.execute(query)).scalar_one())
         return mail.text.decode()
+
+    async def seeds(self, edition: Edition) -> list[tuple[DeliveryState, str]]:
+        """The state and the text of each seed of the edition, in the order of queueing."""
+        async with self.database.read() as connection:
+            found = await kept_mails.seeds_of(connection, edition.id)
+            query = sa.select(delivery_table.c.message_id)
+            texts = []
+            for seed in found:
+                message_id = await connection.scalar(query.where(delivery_table.c.id == seed.delivery_id))
+                texts.append((await messages.load_mail(connection, message_id))[1].text.decode())
+        return [(seed.state, text) for seed, text in zip(found, texts, strict=True)]
 
     async def claim(self) -> list[int]:
         now = self.clock()
@@ -162,6 +185,36 @@ async def test_a_withdrawal_stops_what_waits_until_it_is_composed_anew(desk: Des
     assert await desk.claim() == claimed
     assert await desk.mark_attempting(claimed) == set(claimed)
     assert await desk.renew() == []
+
+
+async def test_the_seeds_of_an_edition_composed_anew_are_sent_anew(desk: Desk) -> None:
+    """What the operator sees at the large providers must be what readers get, not what was withdrawn."""
+    desk.settings = make_settings(seed_addresses=SEEDS)
+    await desk.subscribe("kim")
+    (withdrawn, _) = await desk.publish("오보", "축제")
+    edition = await desk.make()
+
+    await desk.withdraw(withdrawn)
+    desk.clock.advance(minutes=1)
+    assert await desk.renew() == [edition.id]
+
+    seeds = await desk.seeds(edition)
+    assert [(state, "오보" in text) for state, text in seeds] == [
+        *[(DeliveryState.DROPPED, True)] * 2,
+        *[(DeliveryState.QUEUED, False)] * 2,
+    ]
+
+
+async def test_the_seeds_of_a_cancelled_edition_are_given_up(desk: Desk) -> None:
+    """Nobody compares an edition that will not be."""
+    desk.settings = make_settings(seed_addresses=SEEDS)
+    await desk.subscribe("kim")
+    await desk.publish("축제")
+    edition = await desk.make()
+
+    await editor.cancel(desk.database, edition.id, reason="test", give_back=None, clock=desk.clock)
+
+    assert [state for state, _ in await desk.seeds(edition)] == [DeliveryState.DROPPED] * 2
 
 
 async def test_what_comes_back_from_the_wire_is_not_sent_with_what_was_withdrawn(desk: Desk) -> None:
