@@ -58,6 +58,7 @@ class Settings(BaseModel):
     seed_addresses: tuple[str, ...] = Field((), examples=["gaon@naver.com,gaon@gmail.com"])
     time_zone: str = Field("Asia/Seoul", examples=["Asia/Seoul"])
     language: Literal["ko", "en"] = "ko"
+    house_blocks_are_adverts: bool = True
 
     # Sources and editions
     sources: tuple[SourceSpec, ...] = ()
@@ -220,7 +221,7 @@ class Settings(BaseModel):
             raise ValueError("it holds a line break or an invisible character")
         return value
 
-    @field_validator("sample", "smtp_verify", mode="before")
+    @field_validator("sample", "smtp_verify", "house_blocks_are_adverts", mode="before")
     @classmethod
     def _yes_or_no(cls, value: object) -> object:
         if isinstance(value, str) and value not in ("yes", "no"):

@@ -76,6 +76,18 @@ class TemplateError(FixSetupError):
         self.name = name
 
 
+class AdvertNotReadyError(FixSetupError):
+    """An edition carries an advert, and the settings do not say who sends it; `missing` are their names."""
+
+    def __init__(self, missing: tuple[str, ...]) -> None:
+        names = ", ".join(missing)
+        super().__init__(
+            f"It carries an advert, and {names} does not say who sends it (정보통신망법 제50조④). Correct the setting, "
+            "or take the advert out with: digest blocks end ID"
+        )
+        self.missing = missing
+
+
 # ── the world outside ────────────────────────────────────────────────────────────────────────────────────────────
 
 

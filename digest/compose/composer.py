@@ -17,7 +17,7 @@ from datetime import datetime
 from urllib.parse import urlsplit, urlunsplit
 
 import digest.compose.kinds.digest as digest_kind
-from digest.compose import seeds, select
+from digest.compose import adverts, seeds, select
 from digest.compose.kind import Composed
 from digest.compose.render import Renderer
 from digest.config import Settings
@@ -27,6 +27,7 @@ from digest.database import (
     alerts,
     articles,
     audience,
+    blocks,
     corrections,
     editions,
     messages,
@@ -44,13 +45,14 @@ _ROUNDS = 4
 
 @dataclass(frozen=True, slots=True)
 class Brief:
-    """What an edition's messages are made of, as it stood at one moment."""
+    """What an edition's messages are made of, as it stood at one moment. `adverts`: it carries some."""
 
     edition: Edition
     placed: tuple[PlacedArticle, ...]
     earlier: tuple[Past, ...]
     shown_in: Mapping[int, frozenset[int]]
     variants: tuple[Variant, ...]
+    adverts: bool = False
 
     def kept(self, variant: Variant) -> list[PlacedArticle]:
         """Return what of the edition the readers of `variant` are sent; nothing if no article would be shown."""
@@ -80,12 +82,14 @@ async def compose_edition(
 ) -> bool:
     """Render the edition for all its variants and release it from one of `states`; False if it was not in one.
 
-    Raises `TemplateError` when a template is wrong; the edition then stays as it is.
+    Raises `TemplateError` when a template is wrong, `AdvertNotReadyError` when it carries an advert and the settings do
+    not say who sends it; the edition then stays as it is.
     """
     drafts: _Drafts = {}
     for _ in range(_ROUNDS):
         async with database.read() as connection:
             brief = await _brief(connection, settings, edition.id, now=now)
+        adverts.require_particulars(brief.edition, settings)
         main = seeds.main_variant(settings)
         for variant in (*brief.variants, *([main] if main else [])):
             if variant not in drafts:
@@ -129,7 +133,8 @@ async def load_edition(connection: Connection, edition_id: int) -> tuple[Edition
     placed = await editions.placed_articles(connection, edition_id)
     hosts = await articles.picture_hosts(connection)
     noted, _ = await corrections.of_edition(connection, edition_id)
-    edition = replace(edition, most_read=tuple(lines), corrections=tuple(noted))
+    carried = await blocks.of_edition(connection, edition)
+    edition = replace(edition, most_read=tuple(lines), corrections=tuple(noted), blocks=carried)
     return edition, with_https_pictures(placed, hosts)
 
 
@@ -162,13 +167,24 @@ async def _brief(connection: Connection, settings: Settings, edition_id: int, *,
     earlier = await audience.earlier_editions(connection, edition, slot.except_slots if slot else ())
     _, told = await corrections.of_edition(connection, edition_id)
     past: tuple[Past, ...] = (*earlier, *told)
+    has_adverts = adverts.carries(edition.blocks, settings)
+    variants = await audience.variants_in_use(
+        connection, edition, past, at=now, zone=settings.zone, adverts=has_adverts
+    )
     return Brief(
         edition=edition,
         placed=tuple(placed),
         earlier=past,
         shown_in=await editions.shown_articles(connection, [each.edition_id for each in earlier]),
-        variants=tuple(await audience.variants_in_use(connection, edition, past, at=now, zone=settings.zone)),
+        variants=_with_twins(variants),
+        adverts=has_adverts,
     )
+
+
+def _with_twins(variants: Sequence[Variant]) -> tuple[Variant, ...]:
+    """Add to each variant with adverts the one without: for readers who take their consent back while it waits."""
+    twins = (replace(variant, adverts=False) for variant in variants)
+    return tuple(dict.fromkeys((*variants, *twins)))
 
 
 def draft(renderer: Renderer, settings: Settings, brief: Brief, variant: Variant) -> Composed | None:
@@ -205,9 +221,10 @@ async def _release(
             due_at=max(now, edition.planned_at),
             deadline_at=deadline_at,
             zone=settings.zone,
+            adverts=brief.adverts,
         )
         missed = await audience.variants_without_delivery(
-            connection, edition, brief.earlier, at=now, zone=settings.zone
+            connection, edition, brief.earlier, at=now, zone=settings.zone, adverts=brief.adverts
         )
         if any(variant not in drafts or drafts[variant] is not None for variant in missed):
             raise _AudienceMovedError(f"Readers of edition {edition.id} changed while it was composed.")
@@ -231,6 +248,7 @@ async def _check_nothing_withdrawn(connection: Connection, brief: Brief) -> None
     """Whoever withdraws something from now on waits for the end of this transaction (`articles.withdraw`)."""
     lines = await most_read.without_withdrawn(connection, brief.edition.most_read)
     is_withdrawn = await articles.any_withdrawn(connection, [each.article.id for each in brief.placed])
+    is_withdrawn = is_withdrawn or await blocks.of_edition(connection, brief.edition) != brief.edition.blocks
     if is_withdrawn or len(lines) < len(brief.edition.most_read):
         raise _ArticleWithdrawnError(f"An article of edition {brief.edition.id} was withdrawn while it was composed.")
 

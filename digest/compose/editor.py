@@ -33,7 +33,7 @@ from digest.database import (
     stories,
 )
 from digest.database.slots import SlotHistory
-from digest.errors import DatabaseUnavailableError, DigestError, WrongStateError
+from digest.errors import AdvertNotReadyError, DatabaseUnavailableError, DigestError, WrongStateError
 from digest.events import event, failure
 from digest.models.articles import Article
 from digest.models.deliveries import DropReason
@@ -273,6 +273,8 @@ async def _advance_one(
         )
     except DatabaseUnavailableError:
         raise  # an alert could not be stored either
+    except AdvertNotReadyError as error:
+        return await _hold(database, edition, str(error), "Then send it with:", now=now)
     except Exception as error:  # whatever is wrong with this edition must not stop the others
         failure("edition.not_composed", edition_id=edition.id, slot=edition.slot, exc_info=error)
         # The words of a foreign error may hold a reader's address; they are in the log only.
@@ -285,10 +287,13 @@ async def _advance_one(
 
 async def _hold_late(database: Database, edition: Edition, *, now: datetime) -> bool:
     reason = f"past its deadline ({edition.deadline_at:%Y-%m-%d %H:%M} UTC)"
+    return await _hold(database, edition, reason, "It is not sent on its own any more. Send it with:", now=now)
+
+
+async def _hold(database: Database, edition: Edition, reason: str, hint: str, *, now: datetime) -> bool:
     text = (
-        f"Edition {edition.id} ({edition.title}) is held: {reason}. It is not sent on its own any more. "
-        f"Send it with: digest editions release {edition.id}. Or give its articles to the next one with: "
-        f"digest editions cancel {edition.id}"
+        f"Edition {edition.id} ({edition.title}) is held: {reason}. {hint} digest editions release {edition.id}. "
+        f"Or give its articles to the next one with: digest editions cancel {edition.id}"
     )
     async with database.begin() as connection:
         is_held = await editions.mark_held(connection, edition.id, states={EditionState.CHOSEN}, reason=reason)

@@ -11,9 +11,12 @@ HTML is autoescaped, texts are not. A missing value is an error, never a hole. T
 own folder; they run in Jinja's sandbox, which keeps a slip from reaching into the process but bounds neither time nor
 memory: an operator's templates are trusted as far as the operator is. Whatever goes wrong in one is a `TemplateError`
 with the file's name.
+
+A template says `block(kind)` where a block of that kind begins. It shows nothing; it is a `TemplateError` in a mail
+that was not composed to carry that kind: confirmations, notices, links and alerts never carry an advert.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from importlib.resources import files
 from pathlib import Path
 
@@ -23,6 +26,9 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from digest.errors import TemplateError
 from digest.languages import words
+from digest.models.editions import BlockKind
+
+ONLY_EDITORIAL = frozenset({BlockKind.EDITORIAL})
 
 
 def template_folders(templates_dir: Path | None) -> list[Path]:
@@ -44,19 +50,33 @@ class Renderer:
         self._html = _environment(loader, autoescape=True)
         self._compiled: dict[str, jinja2.Template] = {}
 
-    def text(self, name: str, language: str, context: Mapping[str, object]) -> str:
-        """Render a text template, e.g. `digest/body.txt`. Raises `TemplateError`."""
+    def text(
+        self,
+        name: str,
+        language: str,
+        context: Mapping[str, object],
+        *,
+        may_carry: Collection[BlockKind] = ONLY_EDITORIAL,
+    ) -> str:
+        """Render a text template, e.g. `digest/body.txt`, with blocks of these kinds only. Raises `TemplateError`."""
         try:
-            return _render(self._texts.get_template(name), language, context)
+            return _render(self._texts.get_template(name), language, context, may_carry)
         except Exception as error:  # a template is foreign code: whatever it raises is a mistake in it
             raise _mistake(name, error) from error
 
-    def mail_html(self, name: str, language: str, context: Mapping[str, object]) -> str:
-        """Render an MJML template to the HTML of a mail, e.g. `digest/body.mjml`. Raises `TemplateError`."""
+    def mail_html(
+        self,
+        name: str,
+        language: str,
+        context: Mapping[str, object],
+        *,
+        may_carry: Collection[BlockKind] = ONLY_EDITORIAL,
+    ) -> str:
+        """Render an MJML template to the HTML of a mail, e.g. `digest/body.mjml`, likewise. Raises `TemplateError`."""
         try:
             if name not in self._compiled:
                 self._compiled[name] = self._compile(name)
-            return _render(self._compiled[name], language, context)
+            return _render(self._compiled[name], language, context, may_carry)
         except Exception as error:  # as above
             raise _mistake(name, error) from error
 
@@ -82,10 +102,23 @@ def _environment(loader: jinja2.BaseLoader, *, autoescape: bool) -> jinja2.Envir
     )
 
 
-def _render(template: jinja2.Template, language: str, context: Mapping[str, object]) -> str:
+def _render(
+    template: jinja2.Template, language: str, context: Mapping[str, object], may_carry: Collection[BlockKind]
+) -> str:
     said = words(language)
-    speech = {"language": language, "_": said.gettext, "ngettext": said.ngettext}
+    speech = {"language": language, "_": said.gettext, "ngettext": said.ngettext, "block": _gate(may_carry)}
     return template.render({**speech, **context})
+
+
+def _gate(may_carry: Collection[BlockKind]) -> Callable[[str], str]:
+    """Return what templates call where a block begins."""
+
+    def block(kind: str) -> str:
+        if kind not in may_carry:
+            raise ValueError(f"this mail may hold no block of the kind {str(kind)!r}: it was not composed as an advert")
+        return ""
+
+    return block
 
 
 def _mistake(name: str, error: Exception) -> TemplateError:

@@ -8,7 +8,17 @@ from datetime import UTC, datetime, timedelta
 
 from digest.models.alerts import Alert
 from digest.models.articles import Article, ArticleText, CorrectionKind, MostRead, Picture
-from digest.models.editions import Correction, Edition, EditionState, PlacedArticle, Placement, Role
+from digest.models.editions import (
+    Block,
+    BlockKind,
+    Correction,
+    Edition,
+    EditionState,
+    NewBlock,
+    PlacedArticle,
+    Placement,
+    Role,
+)
 from digest.models.sources import Rights
 
 _AT = datetime(2026, 11, 22, 22, 0, tzinfo=UTC)
@@ -33,6 +43,7 @@ def edition() -> tuple[Edition, tuple[PlacedArticle, ...]]:
             Correction(1, 9, CorrectionKind.CHANGED, "고친 견본 기사", f"{_SITE}9", _AT - timedelta(days=1)),
             Correction(2, 10, CorrectionKind.WITHDRAWN, "삭제된 견본 기사", f"{_SITE}10", _AT - timedelta(days=1)),
         ),
+        blocks=tuple(_block(number, kind) for number, kind in enumerate(BlockKind, 1)),
     )
     return edition, (
         _placed(1, Role.LEAD, "시정", with_picture=True),
@@ -52,6 +63,14 @@ def alerts() -> tuple[Alert, ...]:
         Alert("source:specimen", "The source answers 404. Look at its address.", _AT, _AT, 1),
         Alert("relay", "The relay refuses the login.\nCheck SMTP_USER.", _AT, _AT + timedelta(hours=2), 12),
     )
+
+
+def _block(number: int, kind: BlockKind) -> Block:
+    text = "견본 글의 첫째 문단입니다.\n둘째 문단, <괄호> & 기호."
+    picture = "https://news.example.com/block.jpg" if kind is BlockKind.AD else ""
+    until_at = _AT + timedelta(days=1)
+    new = NewBlock(kind, f"견본 알림 {number}", _AT, until_at, text=text, link=f"{_SITE}9{number}", picture=picture)
+    return Block(number, new, _AT)
 
 
 def _placed(

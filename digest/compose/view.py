@@ -13,6 +13,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from html import escape
+from typing import TYPE_CHECKING
 
 from digest import links
 from digest.config import Settings
@@ -20,6 +21,9 @@ from digest.languages import Words, words
 from digest.models.articles import CorrectionKind, Picture
 from digest.models.editions import Correction, Edition, PlacedArticle, Role
 from digest.models.sources import Rights
+
+if TYPE_CHECKING:
+    from digest.compose.block_view import BlockView
 
 PICTURE_WIDTH = 552  # pixels: the mail's 600 less its margins
 PICTURE_MAX_HEIGHT = 736  # a portrait picture is made narrower rather than higher than a screen
@@ -131,6 +135,12 @@ class EditionView:
     identity: tuple[str, ...]
     corrections: tuple[CorrectionView, ...] = ()
     noticed: SectionView | None = None
+    blocks: "tuple[BlockView, ...]" = ()
+
+    @property
+    def is_advert(self) -> bool:
+        """Whether a block makes the whole mail an advert."""
+        return any(each.is_advert for each in self.blocks)
 
     @property
     def first_title(self) -> str:
@@ -160,8 +170,15 @@ class EditionView:
             yield from (headline.title for headline in section.headlines)
 
 
-def view(settings: Settings, edition: Edition, articles: Sequence[PlacedArticle], language: str) -> EditionView:
-    """Prepare `edition` for its templates. `articles` are those of one variant, in any order; left-out ones count."""
+def view(
+    settings: Settings,
+    edition: Edition,
+    articles: Sequence[PlacedArticle],
+    language: str,
+    *,
+    blocks: "Sequence[BlockView]" = (),
+) -> EditionView:
+    """Prepare `edition` for its templates: the articles of one variant in any order, left-out ones too, and blocks."""
     said = words(language)
     placed = sorted(articles, key=lambda one: one.placement.position)
     lead = next((one for one in placed if one.placement.role is Role.LEAD), None)
@@ -182,13 +199,14 @@ def view(settings: Settings, edition: Edition, articles: Sequence[PlacedArticle]
         lead=None if lead is None else _article(lead, settings, said),
         sections=_sections(rest, settings, said),
         most_read=tuple(
-            MostReadView(clean(one.title), _link(one.link, settings), clean(one.excerpt))
+            MostReadView(clean(one.title), short_link(one.link, settings), clean(one.excerpt))
             for one in edition.most_read[:MOST_READ_COUNT]
         ),
         left_out=sum(1 for one in placed if one.placement.role is Role.LEFT_OUT),
         identity=identity(settings, said),
         corrections=tuple(_correction(one, settings, said) for one in edition.corrections),
         noticed=_section("", first, settings, said) if first else None,
+        blocks=tuple(blocks),
     )
 
 
@@ -255,7 +273,7 @@ def _section(title: str, placed: Sequence[PlacedArticle], settings: Settings, sa
 
 def _headline(placed: PlacedArticle, settings: Settings) -> HeadlineView:
     text, is_contested = placed.article.text, placed.article.contested_at is not None
-    link = _link(text.link, settings)
+    link = short_link(text.link, settings)
     return HeadlineView(clean(text.title), link, placed.placement.same_sources, is_contested, _noticed(placed))
 
 
@@ -263,13 +281,13 @@ def _correction(correction: Correction, settings: Settings, said: Words) -> Corr
     is_withdrawn = correction.kind is CorrectionKind.WITHDRAWN
     return CorrectionView(
         title=clean(correction.title),
-        link="" if is_withdrawn else _link(correction.link, settings),
+        link="" if is_withdrawn else short_link(correction.link, settings),
         shown_on=said.day(correction.shown_at, settings.zone),
         is_withdrawn=is_withdrawn,
     )
 
 
-def _link(url: str, settings: Settings) -> str:
+def short_link(url: str, settings: Settings) -> str:
     """Return `url` without blanks; a monstrous one would make the whole edition unsendable: the site stands for it."""
     url = "".join(clean(url).split())
     return url if _is_short(url) else settings.newspaper_site
@@ -285,7 +303,7 @@ def _article(placed: PlacedArticle, settings: Settings, said: Words) -> ArticleV
     return ArticleView(
         anchor=f"a{article.id}",
         title=clean(text.title),
-        link=_link(text.link, settings),
+        link=short_link(text.link, settings),
         section=clean(placed.placement.section),
         subheads=tuple(clean(line) for line in text.subheads) if may_quote else (),
         excerpt=clean(text.excerpt) if may_quote else "",

@@ -64,10 +64,13 @@ async def earlier_editions(connection: Connection, edition: Edition, slots: Coll
     return sorted((Earlier(row.id, row.slot) for row in rows), key=lambda earlier: earlier.edition_id)
 
 
-def select_audience(edition: Edition, earlier: Sequence[Past], *, at: datetime, zone: tzinfo) -> sa.Subquery:
+def select_audience(
+    edition: Edition, earlier: Sequence[Past], *, at: datetime, zone: tzinfo, adverts: bool = False
+) -> sa.Subquery:
     """Return the readers of an edition at a moment, with columns for their deliveries and for their variant.
 
-    `zone` is the newspaper's: the weekdays that readers chose are those of the planned time there.
+    `zone` is the newspaper's: the weekdays that readers chose are those of the planned time there. `adverts`: the
+    edition carries some, so that their consent to adverts decides the variant (정보통신망법 제50조①②).
     """
     weekday = 1 << edition.planned_at.astimezone(zone).weekday()
     return (
@@ -83,6 +86,7 @@ def select_audience(edition: Edition, earlier: Sequence[Past], *, at: datetime, 
             subscriptions.c.sections,
             subscriptions.c.hour,
             _had(earlier).label("had"),
+            (subscribers.c.advert_consent_at.is_not(None) if adverts else sa.false()).label("adverts"),
         )
         .join(subscriptions, subscriptions.c.subscriber_id == subscribers.c.id)
         .where(
@@ -96,17 +100,29 @@ def select_audience(edition: Edition, earlier: Sequence[Past], *, at: datetime, 
 
 
 async def variants_in_use(
-    connection: Connection, edition: Edition, earlier: Sequence[Past], *, at: datetime, zone: tzinfo
+    connection: Connection,
+    edition: Edition,
+    earlier: Sequence[Past],
+    *,
+    at: datetime,
+    zone: tzinfo,
+    adverts: bool = False,
 ) -> list[Variant]:
     """Return every variant that at least one reader of the edition needs, in a stable order."""
-    return await _variants(connection, select_audience(edition, earlier, at=at, zone=zone))
+    return await _variants(connection, select_audience(edition, earlier, at=at, zone=zone, adverts=adverts))
 
 
 async def variants_without_delivery(
-    connection: Connection, edition: Edition, earlier: Sequence[Past], *, at: datetime, zone: tzinfo
+    connection: Connection,
+    edition: Edition,
+    earlier: Sequence[Past],
+    *,
+    at: datetime,
+    zone: tzinfo,
+    adverts: bool = False,
 ) -> list[Variant]:
     """Return the variants of those readers for whom the edition has no delivery."""
-    audience = select_audience(edition, earlier, at=at, zone=zone)
+    audience = select_audience(edition, earlier, at=at, zone=zone, adverts=adverts)
     has_delivery = sa.exists().where(
         is_of_edition,
         deliveries.c.edition_id == edition.id,
@@ -126,6 +142,7 @@ async def _variants(
             audience.c.had,
             audience.c.headlines,
             audience.c.words,
+            audience.c.adverts,
         )
         .where(*conditions)
         .distinct()
@@ -182,4 +199,5 @@ def _variant(row: Any) -> Variant:  # Any: a row of the audience
         told=tuple(int(one[1:]) for one in past if one.startswith("c")),
         headlines=row.headlines,
         words=tuple(row.words.split(",")) if row.words else (),
+        adverts=bool(row.adverts),
     )

@@ -36,6 +36,7 @@ _KEY_COLUMNS: tuple[sa.ColumnClause[Any], ...] = (
     sa.column("had", sa.Text),
     sa.column("headlines", sa.Boolean),
     sa.column("words", sa.Text),
+    sa.column("adverts", sa.Boolean),
     sa.column("message_id", Serial),
 )
 _UNREAD = (DeliveryState.QUEUED, DeliveryState.DEFERRED, DeliveryState.DROPPED, DeliveryState.REFUSED)
@@ -137,15 +138,17 @@ async def make_deliveries(
     due_at: datetime,
     deadline_at: datetime,
     zone: tzinfo,
+    adverts: bool = False,
 ) -> int:
     """Make the deliveries of an edition's whole audience and return how many.
 
     Readers whose variant has no message are left out: for them nothing was left of the edition. `earlier` must be the
     editions that the messages' variants were made with. `zone` is the newspaper's: in it, an hour of a reader's own is
-    one of the planned day, and their deadline is as long after it as the others' is after `due_at`.
+    one of the planned day, and their deadline is as long after it as the others' is after `due_at`. `adverts`: the
+    edition carries some; who has not agreed to them, as it stands now, gets the message without.
     """
     edition = await get_edition(connection, edition_id)
-    audience = select_audience(edition, earlier, at=now, zone=zone)
+    audience = select_audience(edition, earlier, at=now, zone=zone, adverts=adverts)
     hours = own_hours(edition.planned_at, zone, after=due_at)
     keys = _keys(sqlite=connection.dialect.name == "sqlite")
     columns: dict[str, sa.ColumnElement[Any]] = {  # Any: columns of different types
@@ -165,6 +168,8 @@ async def make_deliveries(
     matches = [keys.c[part] == audience.c[part] for part in parts]
     if earlier:  # otherwise nothing of the past decides a variant, and all keys end alike
         matches.append(keys.c.had == audience.c.had)
+    if adverts:
+        matches.append(keys.c.adverts == audience.c.adverts)
     # Readers come in the order of their ids, as both databases find them without sorting: every index grows at its end.
     rows = sa.select(*columns.values()).select_from(audience).join(keys, sa.and_(*matches))
     stored = await connection.execute(
@@ -210,10 +215,10 @@ def _keys(*, sqlite: bool) -> sa.CTE:
     return sa.select(*typed).cte("keys").prefix_with("MATERIALIZED")
 
 
-def _key_parts(key: str) -> tuple[str, str, str, str, bool, str]:
-    """Return language, format, sections, `had`, headlines and words of a variant's key, as readers' rows say them."""
-    language, kind, sections, had, headlines, words = (*key.split("|"), "", "")[:6]
-    return language, kind, sections, had, bool(headlines), words
+def _key_parts(key: str) -> tuple[str, str, str, str, bool, str, bool]:
+    """Return language, format, sections, `had` and so on of a variant's key, as readers' rows say them."""
+    language, kind, sections, had, headlines, words, adverts = (*key.split("|"), "", "", "")[:7]
+    return language, kind, sections, had, bool(headlines), words, bool(adverts)
 
 
 async def load_mail(connection: Connection, message_id: int) -> tuple[MessageKind, Mail]:

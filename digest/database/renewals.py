@@ -23,7 +23,7 @@ _d = deliveries.c
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A message for which deliveries of an edition wait, and the key of its variant."""
+    """A message that deliveries of an edition wait for or may be handed over to, and the key of its variant."""
 
     message_id: int
     variant: str
@@ -40,11 +40,15 @@ async def list_stale(connection: Connection) -> list[tuple[int, datetime]]:
 
 
 async def waiting_messages(connection: Connection, edition_id: int) -> list[Waiting]:
-    """Return the messages of an edition for which deliveries wait."""
+    """Return the messages of an edition for which deliveries wait, and those that take over from one with adverts."""
     waits = sa.exists().where(is_of_edition, _d.edition_id == edition_id, _d.message_id == messages.c.id, is_waiting)
+    other = messages.alias("other")
+    is_twin = messages.c.replaced_by.is_(None) & sa.exists().where(
+        other.c.edition_id == edition_id, other.c.variant.like("%|adverts"), ~messages.c.variant.like("%|adverts")
+    )
     rows = await connection.execute(
         sa.select(messages.c.id, messages.c.variant)
-        .where(messages.c.edition_id == edition_id, waits)
+        .where(messages.c.edition_id == edition_id, waits | is_twin)
         .order_by(messages.c.id)
     )
     return [Waiting(row.id, row.variant) for row in rows]

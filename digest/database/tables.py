@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from digest.models.articles import CorrectionKind, PageState, WithdrawnBy
 from digest.models.consents import ConsentAct, ConsentWay, SuppressionReason
 from digest.models.deliveries import DeliveryState, DropReason, Lane, MessageKind
-from digest.models.editions import EditionState, Role
+from digest.models.editions import BlockKind, EditionState, Role
 from digest.models.readers import Format, LinkMatter, SubscriberState
 from digest.models.sources import Purpose, Rights, SourceState
 from digest.models.stories import JoinedBy
@@ -305,6 +305,24 @@ corrections = sa.Table(
     _time("noticed_at", nullable=False),
     sa.Column("edition_id", sa.ForeignKey("editions.id")),  # the one that tells of it; NULL: the slot's next
     sa.UniqueConstraint("slot", "article_id", "revision", "kind"),
+    sqlite_autoincrement=True,
+)
+
+blocks = sa.Table(
+    "blocks",
+    metadata,
+    _id(),
+    sa.Column("kind", _choice(BlockKind), nullable=False),
+    sa.Column("slot", sa.String(32), nullable=False, server_default=""),  # empty: every slot's editions
+    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("text", sa.Text, nullable=False, server_default=""),
+    sa.Column("link", sa.Text, nullable=False, server_default=""),
+    sa.Column("picture", sa.Text, nullable=False, server_default=""),
+    _time("from_at", nullable=False),  # in editions planned from then
+    _time("until_at", nullable=False),  # to before then
+    _time("created_at", nullable=False),
+    _time("ended_at"),  # taken out by a person before its time
+    sa.Index("ix_blocks_until_at", "until_at"),
     sqlite_autoincrement=True,
 )
 

@@ -35,6 +35,40 @@ class Slot:
     at_start: bool = False
 
 
+class BlockKind(StrEnum):
+    """What a block beside the articles is: the paper's own words, its own offer, or somebody's paid advert."""
+
+    EDITORIAL = "editorial"
+    HOUSE = "house"
+    AD = "ad"
+
+
+@dataclass(frozen=True, slots=True)
+class NewBlock:
+    """A block to be stored. `slot` empty: in the editions of every slot whose planned time is from `from_at` to before
+    `until_at`. `link` and `picture` may be empty; both are checked web addresses.
+    """
+
+    kind: BlockKind
+    title: str
+    from_at: datetime
+    until_at: datetime
+    slot: str = ""
+    text: str = ""
+    link: str = ""
+    picture: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A stored block. `ended_at`: a person took it out before its time."""
+
+    id: int
+    block: NewBlock
+    created_at: datetime
+    ended_at: datetime | None = None
+
+
 class EditionState(StrEnum):
     """`open → chosen → (held ↔) released → sending → done`; any before `done` may become `cancelled`."""
 
@@ -61,6 +95,7 @@ class Edition:
     reason: str = ""
     most_read: tuple[MostRead, ...] = ()
     corrections: "tuple[Correction, ...]" = ()
+    blocks: tuple[Block, ...] = ()
     chosen_at: datetime | None = None
     looked_at: datetime | None = None
     released_at: datetime | None = None

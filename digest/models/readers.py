@@ -51,7 +51,7 @@ class Variant:
     `sections` empty means all of the edition's. `had` are the ids of other slots' editions these readers were sent
     and whose articles this edition leaves out (`except=`), `told` those of the corrections that concern what these
     readers were sent earlier; both ascending. `headlines`: titles without texts. `words` are those the readers asked to
-    be told about (알림어), sorted.
+    be told about (알림어), sorted. `adverts`: these readers agreed to adverts, and the edition carries some.
     """
 
     language: str
@@ -61,23 +61,24 @@ class Variant:
     told: tuple[int, ...] = ()
     headlines: bool = False
     words: tuple[str, ...] = ()
+    adverts: bool = False
 
     @property
     def key(self) -> str:
         """The text by which the ledger joins readers and messages, unique within an edition.
 
-        Headlines and words stand in it only where they were chosen.
+        Headlines, words and adverts stand in it only where they are chosen.
         """
         had = ",".join([*map(str, self.had), *(f"c{correction_id}" for correction_id in self.told)])
         key = f"{self.language}|{self.format}|{','.join(self.sections)}|{had}"
-        if self.headlines or self.words:
+        if self.headlines or self.words or self.adverts:
             key += f"|{'headlines' if self.headlines else ''}|{','.join(self.words)}"
-        return key
+        return f"{key}|adverts" if self.adverts else key
 
     @classmethod
     def of_key(cls, key: str) -> "Variant":
         """Return the variant that has this key."""
-        language, kind, sections, past, headlines, words = (*key.split("|"), "", "")[:6]
+        language, kind, sections, past, headlines, words, adverts = (*key.split("|"), "", "", "")[:7]
         ids = past.split(",") if past else []
         return cls(
             language,
@@ -87,6 +88,7 @@ class Variant:
             told=tuple(int(one[1:]) for one in ids if one.startswith("c")),
             headlines=bool(headlines),
             words=tuple(words.split(",")) if words else (),
+            adverts=bool(adverts),
         )
 
 

@@ -9,7 +9,7 @@ What needs the relay is asked of the transport itself, so that doctor and delive
 
 import os
 import shutil
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -21,10 +21,11 @@ from urllib.parse import urlsplit
 from digest import config, schedule
 from digest.clock import Clock, utc_now
 from digest.config import Settings
-from digest.database import Database, alerts, migrate, sources
+from digest.database import Database, alerts, blocks, migrate, sources
 from digest.database.connection import server_time
 from digest.errors import DigestError, SettingsError
 from digest.models.deliveries import RelaySpec, Tls
+from digest.models.editions import Block
 
 if TYPE_CHECKING:
     from digest.deliver.transports.smtp import Relay
@@ -185,6 +186,7 @@ async def check_database(settings: Settings, clock: Clock) -> list[Check]:
             apart = abs(theirs - clock())
             waiting = await alerts.list_open(connection)
             stored = await sources.list_sources(connection)
+            carried = await blocks.list_blocks(connection, until_after=clock())
     finally:
         await database.close()
     if apart > _CLOCKS_APART:
@@ -197,9 +199,23 @@ async def check_database(settings: Settings, clock: Clock) -> list[Check]:
         if source.problem:
             todo = f"Look with: digest sources check {source.spec.name}"
             found.append(Check("sources", Verdict.WARN, f"{source.spec.name}: {source.problem}", todo))
+    found += check_adverts(settings, carried)
     if waiting:
         found.append(Check("alerts", Verdict.WARN, f"{len(waiting)} open", "Read them with: digest alerts"))
     return found
+
+
+def check_adverts(settings: Settings, carried: Sequence[Block]) -> list[Check]:
+    """Look whether editions that carry adverts can go out: the sender's particulars must be in them."""
+    from digest.compose import adverts
+
+    if not adverts.carries(carried, settings):
+        return []
+    missing = adverts.missing_particulars(settings)
+    if missing:
+        says = f"editions with adverts are held: {', '.join(missing)} does not say who sends them"
+        return [Check("adverts", Verdict.FAIL, says, "Write your own into the setting (정보통신망법 제50조④).")]
+    return [Check("adverts", Verdict.OK, "editions carry adverts, and who sends them stands in the settings")]
 
 
 async def check_relay(settings: Settings) -> list[Check]:

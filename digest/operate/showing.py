@@ -5,6 +5,7 @@ nobody's (`digest.compose.nobody`). Nothing is stored here.
 """
 
 import asyncio
+from dataclasses import replace
 from datetime import datetime
 
 from digest.compose import composer, editor
@@ -12,7 +13,7 @@ from digest.compose.kinds import digest as digest_kind
 from digest.compose.nobody import with_nobodys_link
 from digest.compose.render import Renderer
 from digest.config import Settings
-from digest.database import Database, most_read
+from digest.database import Database, blocks, most_read
 from digest.errors import NotFoundError
 from digest.models.deliveries import Mail
 from digest.models.editions import Edition, EditionState, Slot
@@ -20,21 +21,34 @@ from digest.models.readers import Format, Variant
 
 
 async def edition_mail(
-    database: Database, settings: Settings, renderer: Renderer, edition_id: int, language: str
+    database: Database,
+    settings: Settings,
+    renderer: Renderer,
+    edition_id: int,
+    language: str,
+    *,
+    adverts: bool = False,
 ) -> Mail:
-    """Return a stored edition's mail with all its sections.
+    """Return a stored edition's mail with all its sections. `adverts`: as readers get it who agreed to them.
 
     Raises `NotFoundError`, `WrongStateError` (nothing is chosen yet) or `TemplateError`.
     """
-    variant = Variant(language, Format.HTML)
+    variant = Variant(language, Format.HTML, adverts=adverts)
     mail = await composer.preview(database, settings, renderer, edition_id, variant)
     return with_nobodys_link(mail, settings)
 
 
 async def planned_mail(
-    database: Database, settings: Settings, renderer: Renderer, slot: Slot, language: str, *, now: datetime
+    database: Database,
+    settings: Settings,
+    renderer: Renderer,
+    slot: Slot,
+    language: str,
+    *,
+    now: datetime,
+    adverts: bool = False,
 ) -> Mail:
-    """Return the mail of the edition that would be made of `slot` now.
+    """Return the mail of the edition that would be made of `slot` now, `adverts` as above.
 
     Raises `NotFoundError` when nothing is new, or `TemplateError`.
     """
@@ -53,13 +67,15 @@ async def planned_mail(
         state=EditionState.CHOSEN,
         most_read=tuple(lines),
     )
+    async with database.read() as connection:
+        edition = replace(edition, blocks=await blocks.of_edition(connection, edition))
     composed = await asyncio.to_thread(
         digest_kind.compose,
         renderer,
         settings,
         edition=edition,
         articles=placed,
-        variant=Variant(language, Format.HTML),
+        variant=Variant(language, Format.HTML, adverts=adverts),
     )
     return with_nobodys_link(composed.mail, settings)
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -309,11 +310,11 @@ class RendererThatLetsSomethingHappen(Renderer):
         super().__init__(None)
         self._act, self._loop, self._acted = act, loop, False
 
-    def text(self, name: str, language: str, context: Mapping[str, object]) -> str:
+    def text(self, name: str, language: str, context: Mapping[str, object], **carried: Any) -> str:
         if not self._acted:
             self._acted = True
             asyncio.run_coroutine_threadsafe(self._act(), self._loop).result(10)
-        return super().text(name, language, context)
+        return super().text(name, language, context, **carried)
 
 
 async def test_edition_that_cannot_be_composed_waits_and_stops_no_other(

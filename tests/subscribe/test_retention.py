@@ -244,7 +244,7 @@ IMPERSONAL_TABLES = frozenset((
     "sources", "robots", "articles", "revisions", "pages", "most_read", "picture_hosts", "signatures",
     "story_members", "slots", "editions", "edition_articles", "corrections",
     "consent_texts", "suppressions", "audit_ends", "counters", "settings_marks", "paces", "domains",
-    "alerts", "subscriptions",
+    "alerts", "subscriptions", "blocks",
 ))  # fmt: skip
 IMPERSONAL = frozenset((
     "subscribers.domain", "subscribers.provider", "subscribers.language", "subscribers.address_hash",

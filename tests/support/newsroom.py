@@ -2,19 +2,20 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
 from digest import addresses
-from digest.database import Database, finds, most_read, subscribers
+from digest.database import Database, blocks, finds, most_read, subscribers
 from digest.database import sources as source_rows
 from digest.database.tables import articles as articles_table
 from digest.database.tables import deliveries, editions, sources
+from digest.database.tables import subscribers as subscriber_rows
 from digest.models.articles import ArticleText, FoundArticle
 from digest.models.deliveries import DeliveryState
-from digest.models.editions import EditionState
+from digest.models.editions import BlockKind, EditionState, NewBlock
 from digest.models.readers import Format, Subscriber
 from digest.models.sources import Purpose, Rights, Source, SourceSpec, SourceState
 from tests.support.clock import StoppedClock
@@ -88,6 +89,20 @@ class Newsroom:
                 )
                 for name in names
             ]
+
+    async def agree_to_adverts(self, *readers: Subscriber, at: datetime | None = None) -> None:
+        """Let readers have agreed to adverts, now or at another time."""
+        ids = [reader.id for reader in readers]
+        query = sa.update(subscriber_rows).where(subscriber_rows.c.id.in_(ids))
+        async with self.database.begin() as connection:
+            await connection.execute(query.values(advert_consent_at=at or self.clock()))
+
+    async def add_block(self, kind: BlockKind = BlockKind.AD, **changes: Any) -> int:
+        """Add a block to the editions of this day and the next."""
+        now = self.clock()
+        block = NewBlock(kind, "가온전자 겨울 할인", now - timedelta(days=1), now + timedelta(days=1), **changes)
+        async with self.database.begin() as connection:
+            return await blocks.add(connection, block, at=now)
 
     async def recipients(self, edition_id: int, *states: DeliveryState) -> list[str]:
         """The names of those who have a delivery of the edition (in one of `states`), in alphabetical order."""

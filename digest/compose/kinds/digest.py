@@ -3,6 +3,9 @@
 In: an edition, its placed articles, a variant. Out: a `Mail` with HTML and text (or text alone), and warnings for the
 operator. Both parts come from one record (`digest.compose.view`), so they tell the same articles and links.
 
+An advert among the edition's blocks reaches only a variant of readers who agreed to adverts, and what the law asks of
+such a mail is made sure of here (`digest.compose.adverts`), whatever the templates are.
+
 Gmail clips a mail near 102 kB and hides its end, the unsubscribe link included. So HTML of more than 90 kB is made
 smaller: pictures go first, from the end, then articles with text become headlines, and only if even the headlines are
 too many are the last of them counted instead of named. Each step is told in a warning; no article goes silently.
@@ -13,13 +16,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from digest import links, splice
-from digest.compose import lines, mime, specimens
+from digest.compose import adverts, block_view, lines, mime, specimens
 from digest.compose.kind import Composed
-from digest.compose.render import Renderer
+from digest.compose.render import ONLY_EDITORIAL, Renderer
 from digest.compose.view import ArticleView, EditionView, HeadlineView, SectionView, cut, view
 from digest.config import Settings
 from digest.models.deliveries import Mail, MessageKind
-from digest.models.editions import Edition, PlacedArticle
+from digest.models.editions import BlockKind, Edition, PlacedArticle
 from digest.models.readers import Format, Variant
 from digest.tokens import TOKEN_LENGTH
 
@@ -40,15 +43,22 @@ def compose(
     `articles` are those the variant gets, with the addresses of pictures as they shall stand in the mail. Raises
     `TemplateError` for a mistake in a template.
     """
-    shown = view(settings, edition, articles, variant.language)
+    blocks = adverts.shown_to(edition, variant, settings)
+    shown = view(settings, edition, articles, variant.language, blocks=block_view.views(blocks, settings))
     html = b""
     warnings: tuple[str, ...] = ()
     if variant.format is Format.HTML:
         html, shown, warnings = _html_that_fits(renderer, settings, shown, variant.language)
     context = _context(shown)
     subject = renderer.text("digest/subject.txt", variant.language, context)
-    subject = cut(" ".join(subject.split()), SUBJECT_LETTERS)
-    text = lines.text_lines(renderer.text("digest/body.txt", variant.language, context))
+    subject = " ".join(subject.split())
+    if shown.is_advert:
+        adverts.require_particulars(edition, settings)
+        subject = f"{adverts.SUBJECT_MARK} {subject}"
+    subject = cut(subject, SUBJECT_LETTERS)
+    text = lines.text_lines(renderer.text("digest/body.txt", variant.language, context, may_carry=_kinds(shown)))
+    if shown.is_advert:
+        adverts.require_complete(settings, text.decode(), html.decode())
     stream = mime.Stream(
         kind=MessageKind.DIGEST,
         from_name=settings.from_name,
@@ -64,7 +74,7 @@ def specimen(renderer: Renderer, settings: Settings, language: str) -> Composed:
     """Compose a digest of invented articles that uses everything its templates can show."""
     edition, articles = specimens.edition()
     told = tuple(one.id for one in edition.corrections)
-    variant = Variant(language, Format.HTML, told=told)
+    variant = Variant(language, Format.HTML, told=told, adverts=not adverts.missing_particulars(settings))
     return compose(renderer, settings, edition=edition, articles=articles, variant=variant)
 
 
@@ -88,7 +98,8 @@ def _html_that_fits(
 
     def rendered(step: int) -> bytes:
         context = _context(_with_cuts(full, steps[step]))
-        return lines.html_lines(renderer.mail_html("digest/body.mjml", language, context))
+        html = renderer.mail_html("digest/body.mjml", language, context, may_carry=_kinds(full))
+        return lines.html_lines(html)
 
     def fits(step: int) -> bool:
         return _filled_size(rendered(step), settings) <= MAX_HTML_BYTES
@@ -171,6 +182,11 @@ def _warnings(size: int, cuts: _Cuts) -> tuple[str, ...]:
             f"The HTML has {size / 1000:.1f} kB; Gmail clips it near 102 kB. Lower the slot's limit or per_section."
         )
     return tuple(told)
+
+
+def _kinds(shown: EditionView) -> frozenset[BlockKind]:
+    """Return the kinds of blocks that the mail was composed to carry; editorial ones may stand in any."""
+    return ONLY_EDITORIAL | {each.kind for each in shown.blocks}
 
 
 def _context(shown: EditionView) -> Mapping[str, object]:

@@ -17,6 +17,7 @@ from digest.operate.cli import (
     alerts,
     articles,
     audit,
+    blocks,
     consents,
     domains,
     editions,
@@ -109,6 +110,7 @@ app.add_typer(sources.app, name="sources", rich_help_panel=_ROWS)
 app.add_typer(articles.app, name="articles", rich_help_panel=_ROWS)
 app.add_typer(domains.app, name="domains", rich_help_panel=_ROWS)
 app.add_typer(editions.app, name="editions", rich_help_panel=_ROWS)
+app.add_typer(blocks.app, name="blocks", rich_help_panel=_ROWS)
 app.add_typer(subscribers.app, name="subscribers", rich_help_panel=_ROWS)
 app.add_typer(suppressions.app, name="suppressions", rich_help_panel=_ROWS)
 app.add_typer(consents.app, name="consent", rich_help_panel=_ROWS)

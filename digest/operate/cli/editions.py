@@ -122,13 +122,14 @@ def preview(
     to: Annotated[Path | None, typer.Option(file_okay=False, help="Write HTML and text into this folder.")] = None,
     open_it: Annotated[bool, typer.Option("--open", help="Open the HTML in the browser.")] = False,
     language: Language = None,
+    bare: Annotated[bool, typer.Option("--without-adverts", help="As readers get it who agreed to none.")] = False,
 ) -> None:
     """Show the mail of an edition, or of what would be chosen for a slot now. Stores and sends nothing.
 
     Without --to and --open the text part is printed.
     """
     with waiting("Composing …"):
-        mail = with_database(lambda settings, database: _composed(settings, database, what, language))
+        mail = with_database(lambda settings, database: _composed(settings, database, what, language, not bare))
     if to is None and not open_it:
         say(f"Subject: {mail.subject}\n")
         say(mail.text.decode())
@@ -216,15 +217,17 @@ async def _load(
         return settings, edition, placed, await deliveries.counts(connection, edition_id)
 
 
-async def _composed(settings: "Settings", database: "Database", what: str, language: str | None) -> "Mail":
+async def _composed(
+    settings: "Settings", database: "Database", what: str, language: str | None, adverts: bool
+) -> "Mail":
     from digest.compose.render import Renderer
     from digest.operate import showing
 
     renderer, language = Renderer(settings.templates_dir), language or settings.language
     if what.isdecimal() and int(what) <= LARGEST_ID:
-        return await showing.edition_mail(database, settings, renderer, int(what), language)
-    slot = slot_of(settings, what)
-    return await showing.planned_mail(database, settings, renderer, slot, language, now=clock.utc_now())
+        return await showing.edition_mail(database, settings, renderer, int(what), language, adverts=adverts)
+    slot, now = slot_of(settings, what), clock.utc_now()
+    return await showing.planned_mail(database, settings, renderer, slot, language, now=now, adverts=adverts)
 
 
 def _write(folder: Path, files: dict[str, bytes]) -> list[Path]:

@@ -46,6 +46,23 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_audit_ends"),
     )
     op.create_table(
+        "blocks",
+        sa.Column("id", SERIAL, autoincrement=True, nullable=False),
+        sa.Column("kind", sa.String(16), nullable=False),
+        sa.Column("slot", sa.String(length=32), server_default="", nullable=False),
+        sa.Column("title", sa.Text(), nullable=False),
+        sa.Column("text", sa.Text(), server_default="", nullable=False),
+        sa.Column("link", sa.Text(), server_default="", nullable=False),
+        sa.Column("picture", sa.Text(), server_default="", nullable=False),
+        sa.Column("from_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("until_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("id", name="pk_blocks"),
+        sqlite_autoincrement=True,
+    )
+    op.create_index("ix_blocks_until_at", "blocks", ["until_at"], unique=False)
+    op.create_table(
         "consent_texts",
         sa.Column("text_hash", sa.String(length=64), nullable=False),
         sa.Column("version", sa.String(length=40), nullable=False),
@@ -665,6 +682,8 @@ def downgrade() -> None:
     op.drop_index("ix_consents_address_hash", table_name="consents")
     op.drop_table("consents")
     op.drop_table("consent_texts")
+    op.drop_index("ix_blocks_until_at", table_name="blocks")
+    op.drop_table("blocks")
     op.drop_table("audit_ends")
     op.drop_index("ix_audit_at", table_name="audit")
     op.drop_table("audit")
