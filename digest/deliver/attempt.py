@@ -27,7 +27,14 @@ class Envelopes:
         self._signer = signer
 
     def make(self, due: Due, *, eight_bit: bool, now: datetime) -> Envelope:
-        """Return what goes over the wire. Raises `UnsendableMailError` for a mail that breaks the rules of mail."""
+        """Return what goes over the wire; if it was made ahead, that, or its error.
+
+        Raises `UnsendableMailError` for a mail that breaks the rules of mail.
+        """
+        if isinstance(due.made, Exception):
+            raise due.made
+        if due.made is not None:
+            return due.made
         delivery, signer = due.delivery, self._signer
         # What is signed must not be recoded on its way, so it goes as base64.
         prepared = due.message.prepared(eight_bit=eight_bit and signer is None)

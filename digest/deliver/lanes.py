@@ -23,6 +23,7 @@ from digest.deliver.journal import Journal
 from digest.deliver.pace import Pacing
 from digest.deliver.place import Place, is_lane_wanted, make_places
 from digest.deliver.relays import Relay, Relays
+from digest.deliver.signing import Signing
 from digest.deliver.stock import Due, Stock
 from digest.deliver.stops import Stops
 from digest.deliver.unsendable import unsendable
@@ -52,7 +53,9 @@ class Lanes:
         clock: Clock,
         chance: Callable[[], float],
     ) -> None:
-        self._envelopes = Envelopes(settings, Signer.of(settings))
+        signer = Signer.of(settings)
+        self._envelopes = Envelopes(settings, signer)
+        self._signing = Signing(stock, self._envelopes, clock=clock, signed=self.feed) if signer else None
         self._stock = stock
         self._journal = journal
         self._relays = relays
@@ -77,8 +80,10 @@ class Lanes:
         return not self._is_closing and not self._relays.are_paused and any(place.lane for place in self._places)
 
     def feed(self) -> None:
-        """Hand over what is ready, and open the lanes that are wanted."""
+        """Hand over what is ready, have signed what is to be signed, and open the lanes that are wanted."""
         self._give_back_stopped()
+        if self._signing and not self._is_closing:
+            self._signing.begin()
         if not (self._is_closing or self._relays.are_paused):
             for place in self._places:
                 self._feed(place)
@@ -98,6 +103,8 @@ class Lanes:
             await asyncio.wait(tasks, timeout=_CUT_SECONDS)
             await cancelled(tasks)
         await self._stops.finish(_CUT_SECONDS)
+        if self._signing:
+            self._signing.finish()
 
     async def close(self, *, idle_only: bool = False) -> None:
         """Take leave of the relay on all lanes, or on those that stood idle for a while."""
@@ -121,6 +128,8 @@ class Lanes:
         if place.lane is None:
             self._open_if_wanted(place)
             return
+        if place.task is not None and not (self._stock.has_ready and place.lane.room):
+            return  # its task looks again when the next outcome has come
         self._fill(place)
         if place.task is None and (place.under_way or not place.lane.is_usable or self._relays.should_move(place)):
             self._start(place)
@@ -203,9 +212,9 @@ class Lanes:
             self._journal.give_back(self._stock.take_unsent(self._stops.covers))
 
     def _want_marks(self, place: Place) -> None:
-        """Have the journal go on at once: this lane could take more, and there is more."""
+        """Have the journal go on: this lane could take more, and there is more. At once, unless signing lasts."""
         if self._stock.has_claimed(place.serves):
-            self._journal.want_marks(hurry=True)
+            self._journal.want_marks(hurry=not self._stock.is_signing)
         if self._stock.is_low:
             self.changed.set()
 

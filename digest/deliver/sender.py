@@ -67,7 +67,7 @@ class Sender:
         main = WayOut(MAIN_RELAY, transport, settings.smtp_connections)
         self._relays = Relays((main, *further), database, clock)
         lanes = self._relays.most_connections
-        self._stock = Stock()
+        self._stock = Stock(signs=bool(settings.dkim_selector))
         self._journal = Journal(database, self._stock, owner=owner, clock=clock, lease=self._lease, lanes=lanes)
         self._claimer = Claimer(
             database, self._stock, self._journal, owner=owner, clock=clock, lease=self._lease, connections=lanes

@@ -1,8 +1,8 @@
-"""What one worker holds between the ledger and the relay: claimed, then marked and ready, in the order it goes out.
+"""What one worker holds between the ledger and the relay: claimed, marked, ready, in the order it goes out.
 
-In: deliveries with their messages, as claimed; out: those to be marked next, and those ready for a lane, `Lane.FIRST`
-always before `Lane.BULK`. It is in memory only and never decides what is true: every delivery in it is claimed in the
-ledger, the ready ones are marked there, and what is left at the end is given back.
+In: deliveries with their messages, as claimed; out: those to be marked next, those to be signed, if we sign, and those
+ready for a lane, `Lane.FIRST` always before `Lane.BULK`. It is in memory only and never decides what is true: every
+delivery in it is claimed in the ledger, the ready ones are marked there, and what is left at the end is given back.
 """
 
 from collections import deque
@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from digest.deliver.mails import Message
+from digest.deliver.transport import Envelope
 from digest.models.deliveries import Delivery, Lane
 
 _ORDER = (Lane.FIRST, Lane.BULK)
@@ -17,19 +18,23 @@ _ORDER = (Lane.FIRST, Lane.BULK)
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A claimed delivery and its message."""
+    """A claimed delivery and its message. `made`: what goes over the wire, or why nothing can, if it was made ahead."""
 
     delivery: Delivery
     message: Message
+    made: Envelope | Exception | None = None
 
 
 class Stock:
     """The deliveries of one worker that are not on the wire yet, and the ids of all that it holds."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, signs: bool = False) -> None:
         self.low = 1  # when fewer are claimed, it is time to claim more; the claimer decides
         self._claimed: dict[Lane, deque[Due]] = {lane: deque() for lane in Lane}
         self._ready: dict[Lane, deque[Due]] = {lane: deque() for lane in Lane}
+        self._signs = signs
+        self._to_sign: list[Due] = []
+        self._unsigned: dict[int, Due] = {}  # marked, waiting to be signed or being signed
         self._held: set[int] = set()  # the above, what is being marked, and what is on the wire
         self.taken = 0  # since the journal last looked: how fast the lanes are
 
@@ -40,8 +45,18 @@ class Stock:
 
     @property
     def ready(self) -> int:
-        """How many are marked and wait for a lane."""
-        return sum(map(len, self._ready.values()))
+        """How many are marked and wait for a lane, signed or not."""
+        return sum(map(len, self._ready.values())) + len(self._unsigned)
+
+    @property
+    def has_ready(self) -> bool:
+        """Whether a lane may take anything now."""
+        return bool(self._ready[Lane.BULK] or self._ready[Lane.FIRST])
+
+    @property
+    def is_signing(self) -> bool:
+        """Whether anything is marked and not signed yet."""
+        return bool(self._unsigned)
 
     @property
     def is_low(self) -> bool:
@@ -58,7 +73,8 @@ class Stock:
 
     def waiting(self, lane: Lane) -> int:
         """Return how many wait for a lane, marked or not."""
-        return len(self._claimed[lane]) + len(self._ready[lane])
+        unsigned = sum(due.delivery.lane is lane for due in self._unsigned.values())
+        return len(self._claimed[lane]) + len(self._ready[lane]) + unsigned
 
     def add(self, claimed: Iterable[Due]) -> None:
         """Take in what was claimed. What is held already was claimed anew because the clock jumped: once is enough."""
@@ -69,7 +85,7 @@ class Stock:
             self._claimed[due.delivery.lane].append(due)
 
     def take_to_mark(self, limit: int) -> list[Due]:
-        """Take up to `limit` that are to be marked next; `put_ready` or `forget` them."""
+        """Take up to `limit` that are to be marked next; `put_marked` or `forget` them."""
         taken: list[Due] = []
         for lane in _ORDER:
             waiting = self._claimed[lane]
@@ -77,10 +93,25 @@ class Stock:
                 taken.append(waiting.popleft())
         return taken
 
-    def put_ready(self, marked: Iterable[Due]) -> None:
-        """Take in what is marked and may go out."""
+    def put_marked(self, marked: Iterable[Due]) -> None:
+        """Take in what is marked and may go out; where we sign, once it is signed."""
         for due in marked:
-            self._ready[due.delivery.lane].append(due)
+            if self._signs:
+                self._to_sign.append(due)
+                self._unsigned[due.delivery.id] = due
+            else:
+                self._ready[due.delivery.lane].append(due)
+
+    def take_to_sign(self) -> list[Due]:
+        """Take what is to be signed now; `put_signed` it."""
+        taken, self._to_sign = [due for due in self._to_sign if due.delivery.id in self._unsigned], []
+        return taken
+
+    def put_signed(self, signed: Iterable[Due]) -> None:
+        """Take in what may go out now; what was given back meanwhile is let go."""
+        for due in signed:
+            if self._unsigned.pop(due.delivery.id, None) is not None:
+                self._ready[due.delivery.lane].append(due)
 
     def take_ready(self, lanes: Sequence[Lane]) -> Due | None:
         """Take the next one that may go out, of the first of `lanes` that has one."""
@@ -101,6 +132,10 @@ class Stock:
                     unsent.append(due.delivery.id)
                 else:
                     dues.append(due)
+        unsigned = [id_ for id_, due in self._unsigned.items() if which is None or which(due.delivery)]
+        for delivery_id in unsigned:
+            del self._unsigned[delivery_id]
+        unsent += unsigned
         self.forget(unsent)
         return unsent
 
