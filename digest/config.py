@@ -60,6 +60,12 @@ class Settings(BaseModel):
     language: Literal["ko", "en"] = "ko"
     house_blocks_are_adverts: bool = True
 
+    # 기사 메일전송
+    share_address: str = Field("", examples=["share@share.example.kr"])
+    abuse_contact: str = Field("", examples=["abuse@example.kr"])
+    share_friends: int = Field(1, ge=1, le=3)
+    shares_per_day: int = Field(200, ge=1, le=100_000)
+
     # Sources and editions
     sources: tuple[SourceSpec, ...] = ()
     editions: tuple[Slot, ...] = ()
@@ -131,6 +137,11 @@ class Settings(BaseModel):
         return addresses.parse(self.reply_address or self.sender_address)
 
     @property
+    def share_sender(self) -> addresses.Address | None:
+        """The From address of shares; None: sharing is off, because it or the abuse contact is not set."""
+        return addresses.parse(self.share_address) if self.share_address and self.abuse_contact else None
+
+    @property
     def seeds(self) -> tuple[addresses.Address, ...]:
         """The operator's own mailboxes that a copy of each edition goes to first; each once."""
         return tuple({seed.key: seed for seed in map(addresses.parse, self.seed_addresses)}.values())
@@ -179,7 +190,7 @@ class Settings(BaseModel):
             raise ValueError(f"there is no folder {value}")
         return value
 
-    @field_validator("sender_address", "reply_address", "operator_email")
+    @field_validator("sender_address", "reply_address", "operator_email", "share_address", "abuse_contact")
     @classmethod
     def _mail_address(cls, value: str) -> str:
         if value:
@@ -332,6 +343,11 @@ class Settings(BaseModel):
 
     @model_validator(mode="after")
     def _together(self) -> Self:
+        if self.share_address and addresses.parse(self.share_address).key == self.sender.key:
+            raise ValueError(
+                "SHARE_ADDRESS: shares need a sender of their own, so that complaints about them do not hurt the "
+                "editions. Write for example SHARE_ADDRESS=share@share.example.kr"
+            )
         if not self.has_relay:
             if self.relays:
                 raise ValueError("RELAYS: there is no first relay that these could help. Write SMTP_HOST=…")

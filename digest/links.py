@@ -39,6 +39,21 @@ def privacy_url(base_url: str) -> str:
     return f"{base_url}/privacy"
 
 
+def share_url(base_url: str, article_id: int) -> str:
+    """기사 메일전송: the page that sends an article to a friend."""
+    return f"{base_url}/articles/{article_id}/share"
+
+
+def release_url(base_url: str, token: str) -> str:
+    """The link of the mail to a share's sender: GET shows what is to be sent, POST confirms and sends."""
+    return f"{base_url}/share/{token}"
+
+
+def never_url(base_url: str, token: str) -> str:
+    """다시 받지 않기: GET shows a page with a button, POST (also one-click, RFC 8058) stops shares to an address."""
+    return f"{base_url}/never/{token}"
+
+
 def outbox_url(base_url: str) -> str:
     """The mails that the built-in receiving server took, for looking at."""
     return f"{base_url}/outbox/"

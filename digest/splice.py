@@ -15,7 +15,21 @@ UNSUBSCRIBE_URL = "unsubscribe_url"
 PREFERENCES_URL = "preferences_url"
 FRESH_URL = "fresh_url"
 CONFIRM_URL = "confirm_url"
-SLOT_NAMES = frozenset({RECIPIENT, MESSAGE_ID, DATE, UNSUBSCRIBE_URL, CONFIRM_URL, PREFERENCES_URL, FRESH_URL})
+SHARE_URL = "share_url"
+NEVER_URL = "never_url"
+SLOT_NAMES = frozenset(
+    {
+        RECIPIENT,
+        MESSAGE_ID,
+        DATE,
+        UNSUBSCRIBE_URL,
+        CONFIRM_URL,
+        PREFERENCES_URL,
+        FRESH_URL,
+        SHARE_URL,
+        NEVER_URL,
+    }
+)
 
 
 def marker(name: str) -> str:

@@ -35,6 +35,8 @@ class TokenPurpose(StrEnum):
     FRESH = "fresh"
     CONFIRM = "confirm"
     FORM = "form"
+    SHARE = "share"
+    NEVER = "never"
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,13 +35,18 @@ class MailingList:
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """What all mails of one kind have in common. `mailing_list` None: mails nobody subscribed to (alerts)."""
+    """What all mails of one kind have in common. `mailing_list` None: mails nobody subscribed to (alerts).
+
+    `reply_to` None: answers go to the sender address. `is_share`: a mail that somebody else asked for; whoever gets it
+    can refuse all further ones with one click.
+    """
 
     kind: str
     from_name: str
     sender: Address
-    reply_to: Address
+    reply_to: Address | None
     mailing_list: MailingList | None = None
+    is_share: bool = False
 
 
 def header_block(stream: Stream, subject: str) -> bytes:
@@ -52,8 +57,9 @@ def header_block(stream: Stream, subject: str) -> bytes:
         _text("Subject", subject),
         f"Date: {splice.marker(splice.DATE)}",
         f"Message-ID: {splice.marker(splice.MESSAGE_ID)}",
-        _plain("Reply-To", str(stream.reply_to)),
+        *([_plain("Reply-To", str(stream.reply_to))] if stream.reply_to else []),
         *(_list_lines(stream, stream.mailing_list) if stream.mailing_list else []),
+        *(_share_lines(stream) if stream.is_share else []),
         "Auto-Submitted: auto-generated",
     ]
     if stream.mailing_list:
@@ -72,6 +78,16 @@ def _list_lines(stream: Stream, mailing_list: MailingList) -> list[str]:
         f"List-Unsubscribe: <{splice.marker(splice.UNSUBSCRIBE_URL)}>",
         "List-Unsubscribe-Post: List-Unsubscribe=One-Click",
         _plain("Feedback-ID", f"{mailing_list.name}:{stream.kind}:bulk:{sender_id(stream.sender.domain)}"),
+    ]
+
+
+def _share_lines(stream: Stream) -> list[str]:
+    """Write what lets a friend refuse all further shares by one click (RFC 8058), and nobody answer automatically."""
+    return [
+        f"List-Unsubscribe: <{splice.marker(splice.NEVER_URL)}>",
+        "List-Unsubscribe-Post: List-Unsubscribe=One-Click",
+        _plain("Feedback-ID", f"share:{stream.kind}:mail:{sender_id(stream.sender.domain)}"),
+        "X-Auto-Response-Suppress: OOF, AutoReply",
     ]
 
 

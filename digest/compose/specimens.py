@@ -6,6 +6,7 @@ They are never mailed to readers: tests and `digest doctor` compose them to find
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from digest.addresses import Address
 from digest.models.alerts import Alert
 from digest.models.articles import Article, ArticleText, CorrectionKind, MostRead, Picture
 from digest.models.editions import (
@@ -19,6 +20,7 @@ from digest.models.editions import (
     Placement,
     Role,
 )
+from digest.models.shares import NewShare
 from digest.models.sources import Rights
 
 _AT = datetime(2026, 11, 22, 22, 0, tzinfo=UTC)
@@ -71,6 +73,24 @@ def _block(number: int, kind: BlockKind) -> Block:
     until_at = _AT + timedelta(days=1)
     new = NewBlock(kind, f"견본 알림 {number}", _AT, until_at, text=text, link=f"{_SITE}9{number}", picture=picture)
     return Block(number, new, _AT)
+
+
+def share(language: str) -> tuple[Article, NewShare]:
+    """Return an article and what somebody wrote to a friend about it."""
+    article = _placed(1, Role.LEAD, "시정", with_picture=True).article
+    return article, NewShare(
+        article_id=article.id,
+        sender=Address("specimen", "example.com"),
+        sender_hash="0" * 64,
+        sender_name="홍길동",
+        recipient=Address("friend", "example.com"),
+        recipient_hash="0" * 64,
+        note="같이 읽고 싶은 기사입니다.\n둘째 줄도 있습니다.",
+        language=language,
+        report_id="0123456789ab",
+        created_at=_AT,
+        expires_at=_AT + timedelta(hours=24),
+    )
 
 
 def _placed(

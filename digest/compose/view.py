@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 from digest import links
 from digest.config import Settings
 from digest.languages import Words, words
-from digest.models.articles import CorrectionKind, Picture
-from digest.models.editions import Correction, Edition, PlacedArticle, Role
+from digest.models.articles import Article, CorrectionKind, Picture
+from digest.models.editions import Correction, Edition, PlacedArticle, Placement, Role
 from digest.models.sources import Rights
 
 if TYPE_CHECKING:
@@ -295,6 +295,12 @@ def short_link(url: str, settings: Settings) -> str:
 
 def _is_short(url: str) -> bool:
     return 0 < len(escape(url).encode("utf-8")) <= LINK_MAX_OCTETS
+
+
+def shared_article(article: Article, section: str, settings: Settings, said: Words) -> ArticleView:
+    """Return what is shown of one article by itself, as its source's rights allow."""
+    placement = Placement(article.id, article.revision, Role.LEAD, section, 0)
+    return _article(PlacedArticle(placement, article), settings, said)
 
 
 def _article(placed: PlacedArticle, settings: Settings, said: Words) -> ArticleView:

@@ -26,7 +26,7 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 
 from digest.addresses import Address
-from digest.database import paces
+from digest.database import paces, shares
 from digest.database.connection import Connection, PlainConnection
 from digest.database.many import ids_for, is_among, run
 from digest.database.tables import (
@@ -53,6 +53,8 @@ PREFERS_DOUBLE: dict[MessageKind, bool] = {
     MessageKind.LINK: True,
     MessageKind.CONFIRM: True,
     MessageKind.NOTICE: True,
+    MessageKind.SENDER: True,
+    MessageKind.SHARE: False,
 }
 
 _GOES_OUT: list[sa.ColumnElement[str]] = [
@@ -85,6 +87,8 @@ def claim_due(
     values = {"owner_": owner, "lane_": lane, "now_": now, "lease_until_": lease_until}
     of_edition, single = _CLAIM[connection.dialect.name]
     claimed: list[Delivery] = []
+    if lane is Lane.SHARE:
+        shares.drop_refused(connection, now=now)
     for edition_id, state in _sources(connection, lane):
         if len(claimed) >= limit:
             break
@@ -205,8 +209,8 @@ async def expire(connection: Connection, *, now: datetime) -> tuple[list[int], l
 
 
 def _sources(connection: PlainConnection, lane: Lane) -> list[tuple[int | None, EditionState | None]]:
-    """Where deliveries of a lane come from: editions that go out, then mails without one. FIRST serves those alone."""
-    if lane is Lane.FIRST:
+    """Where deliveries of a lane come from: editions that go out, then single mails; others than BULK only these."""
+    if lane is not Lane.BULK:
         return [(None, None)]
     return [*((row.id, row.state) for row in connection.execute(_GOING_OUT)), (None, None)]
 

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from digest.addresses import Address, parse
 from digest.database import consents as ledger
 from digest.database import deliveries as delivery_rows
-from digest.database import suppressions
+from digest.database import shares, suppressions
 from digest.database.connection import Connection
 from digest.database.tables import (
     attempts,
@@ -34,7 +34,7 @@ from digest.database.tables import (
 )
 from digest.errors import BadAddressError
 from digest.models.consents import ConsentAct, ConsentWay, NewConsent, SuppressionReason
-from digest.models.deliveries import DropReason
+from digest.models.deliveries import DropReason, Lane
 from digest.models.editions import EditionState
 from digest.models.readers import SubscriberState
 
@@ -110,6 +110,8 @@ async def erase(connection: Connection, due: Due, *, how: ConsentWay, at: dateti
     await connection.execute(  # a change to this address that somebody asked for
         sa.delete(fresh_links).where(sa.func.lower(fresh_links.c.new_address) == due.address.key)
     )
+    for address_hash in known:
+        await shares.forget_person(connection, address_hash)
     told = 0
     for address_hash, address in known.items():
         told += await _empty_consents(connection, address, address_hash, how=how, at=at)
@@ -196,13 +198,16 @@ async def empty_edition(connection: Connection, edition_id: int, *, after_id: in
     return None
 
 
-async def empty_singles(connection: Connection, before: datetime) -> int:
+async def empty_singles(connection: Connection, before: datetime, *, shares_before: datetime) -> int:
     """Empty a portion of the deliveries without an edition that ended before that time; return how many.
+
+    Shares are emptied when they ended before `shares_before`: their mails say after how many days.
 
     Those whose mail is kept (seeds) keep the address as long as the mail.
     """
     is_kept = sa.exists().where(kept_mails.c.delivery_id == _d.id)
-    ended = sa.and_(_d.edition_id.is_(None), _d.recipient_key.is_not(None), _d.settled_at <= before, ~is_kept)
+    is_over = sa.or_(_d.settled_at <= before, sa.and_(_d.lane == Lane.SHARE, _d.settled_at <= shares_before))
+    ended = sa.and_(_d.edition_id.is_(None), _d.recipient_key.is_not(None), is_over, ~is_kept)
     rows = (await connection.execute(sa.select(_d.id, _d.message_id).where(ended).limit(_AT_ONCE))).all()
     ids = [row.id for row in rows]
     await _blank(connection, [row.message_id for row in rows], but=ids)

@@ -19,6 +19,7 @@ from digest.models.consents import ConsentAct, ConsentWay, SuppressionReason
 from digest.models.deliveries import DeliveryState, DropReason, Lane, MessageKind
 from digest.models.editions import BlockKind, EditionState, Role
 from digest.models.readers import Format, LinkMatter, SubscriberState
+from digest.models.shares import ShareState
 from digest.models.sources import Purpose, Rights, SourceState
 from digest.models.stories import JoinedBy
 
@@ -481,6 +482,48 @@ counters = sa.Table(
     _time("window_at", nullable=False),
     sa.Column("count", sa.Integer, nullable=False),
     _time("last_at", nullable=False, index=True),
+)
+
+# ── shares ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+shares = sa.Table(
+    "shares",  # one article to one friend; a week after it ended the addresses and words are emptied, the hashes stay
+    metadata,
+    _id(),
+    sa.Column("article_id", sa.ForeignKey("articles.id"), nullable=False),
+    sa.Column("state", _choice(ShareState), nullable=False),
+    sa.Column("sender", sa.String(254)),
+    sa.Column("sender_hash", sa.String(64), nullable=False, index=True),
+    sa.Column("sender_name", sa.Text, nullable=False, server_default=""),
+    sa.Column("recipient", sa.String(254)),
+    sa.Column("recipient_hash", sa.String(64), nullable=False, index=True),
+    sa.Column("note", sa.Text, nullable=False, server_default=""),
+    sa.Column("language", sa.String(8), nullable=False),
+    sa.Column("report_id", sa.String(16), nullable=False, unique=True),
+    sa.Column("site", sa.String(40)),  # the key that vouched for the sender
+    sa.Column(
+        "confirm_delivery_id", Serial, index=True
+    ),  # of the mail that asks the sender; several shares may wait for it
+    sa.Column("delivery_id", Serial, unique=True),  # of the share itself
+    _time("created_at", nullable=False),
+    _time("expires_at", nullable=False, index=True),
+    _time("released_at"),
+    sqlite_autoincrement=True,
+)
+
+share_counts = sa.Table(
+    "share_counts",  # how often an article was shared on a day; no person is in it
+    metadata,
+    sa.Column("article_id", sa.ForeignKey("articles.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("day", sa.Date, primary_key=True),
+    sa.Column("count", sa.Integer, nullable=False),
+)
+
+share_refusals = sa.Table(
+    "share_refusals",  # who wants no shares (다시 받지 않기): keyed hashes; editions they asked for go on
+    metadata,
+    sa.Column("address_hash", sa.String(64), primary_key=True),
+    _time("at", nullable=False),
 )
 
 settings_marks = sa.Table(

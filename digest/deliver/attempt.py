@@ -14,7 +14,7 @@ from digest.deliver import retry, wire
 from digest.deliver.dkim import Signer
 from digest.deliver.stock import Due
 from digest.deliver.transport import Envelope
-from digest.models.deliveries import Delivery, DeliveryState, DropReason, MessageKind, Outcome
+from digest.models.deliveries import Delivery, DeliveryState, DropReason, Lane, MessageKind, Outcome
 from digest.splice import RECIPIENT
 
 
@@ -25,6 +25,10 @@ class Envelopes:
         self._values = wire.Values(settings)
         self._sender = str(settings.sender).encode("ascii")
         self._signer = signer
+        # Shares have a sender of their own, and are signed for its domain: they cannot harm the editions' name.
+        sharer = settings.share_sender or settings.sender
+        self._share_sender = str(sharer).encode("ascii")
+        self._share_signer = signer and replace(signer, domain=sharer.domain)
 
     def make(self, due: Due, *, eight_bit: bool, now: datetime) -> Envelope:
         """Return what goes over the wire; if it was made ahead, that, or its error.
@@ -35,14 +39,16 @@ class Envelopes:
             raise due.made
         if due.made is not None:
             return due.made
-        delivery, signer = due.delivery, self._signer
+        delivery, sender, signer = due.delivery, self._sender, self._signer
+        if delivery.lane is Lane.SHARE:
+            sender, signer = self._share_sender, self._share_signer
         # What is signed must not be recoded on its way, so it goes as base64.
         prepared = due.message.prepared(eight_bit=eight_bit and signer is None)
         values = self._values.of(delivery, now, prepared.names)
         content = prepared.content(values)
         if signer is not None:
             content = signer.sign(content, at=now)
-        return Envelope(delivery.id, self._sender, values[RECIPIENT], content)
+        return Envelope(delivery.id, sender, values[RECIPIENT], content)
 
 
 def settle_result(delivery: Delivery, kind: MessageKind, outcome: Outcome, *, now: datetime, chance: float) -> Result:

@@ -52,8 +52,8 @@ class Claimer:
     async def fill(self) -> bool:
         """Claim what is due and fits; return whether there was anything. Raises `DatabaseUnavailableError`."""
         found = False
-        for lane in (Lane.FIRST, Lane.BULK):
-            if lane is Lane.FIRST or self._stock.is_low:
+        for lane in (Lane.FIRST, Lane.SHARE, Lane.BULK):
+            if lane is not Lane.BULK or self._stock.is_low:
                 found = await self._claim(lane) or found
         return found
 

@@ -1,8 +1,8 @@
 """The places of a sender: how many lanes it may keep open, and what each is for.
 
-With two or more, one place is kept for `Lane.FIRST`, so that a mail somebody waits for never stands behind an edition
-on a relay that is slow to answer; the others take those mails too, ahead of the edition's. A lane is opened when there
-is something for it, and closed when it stood idle: relays count the open ones.
+With two or more, one place is kept for `Lane.FIRST` and `Lane.SHARE`, so that a mail somebody waits for never stands
+behind an edition on a relay that is slow to answer; the others take those mails too, ahead of the edition's. A lane is
+opened when there is something for it, and closed when it stood idle: relays count the open ones.
 """
 
 import asyncio
@@ -17,6 +17,8 @@ from digest.models.deliveries import Lane
 if TYPE_CHECKING:
     from digest.deliver.relays import Relay
 
+_URGENT = (Lane.FIRST, Lane.SHARE)
+_ALL = (*_URGENT, Lane.BULK)
 _MAILS_PER_LANE = 2  # so many must wait before one more lane is opened
 
 
@@ -40,18 +42,17 @@ class Place:
 
 
 def make_places(connections: int) -> list[Place]:
-    """Return the places for so many connections, the one for `Lane.FIRST` in front."""
-    both = (Lane.FIRST, Lane.BULK)
+    """Return the places for so many connections, the one for urgent mails in front."""
     if connections == 1:
-        return [Place(both)]
-    return [Place(both if number else (Lane.FIRST,), number, is_alone=False) for number in range(connections)]
+        return [Place(_ALL)]
+    return [Place(_ALL if number else _URGENT, number, is_alone=False) for number in range(connections)]
 
 
 def is_lane_wanted(place: Place, places: Sequence[Place], stock: Stock, *, connections: int) -> bool:
     """Whether so much waits that one more lane should be opened, at this place, to a relay with so many connections."""
     if connections == 1 or len(places) == 1:
-        return stock.waiting(Lane.FIRST) + stock.waiting(Lane.BULK) > 0
+        return any(stock.waiting(lane) for lane in _ALL)
     if Lane.BULK not in place.serves:
-        return stock.waiting(Lane.FIRST) > 0
+        return any(stock.waiting(lane) for lane in _URGENT)
     working = sum(Lane.BULK in other.serves and (other.lane or other.task) is not None for other in places)
     return stock.waiting(Lane.BULK) > _MAILS_PER_LANE * working

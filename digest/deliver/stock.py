@@ -1,8 +1,9 @@
 """What one worker holds between the ledger and the relay: claimed, marked, ready, in the order it goes out.
 
 In: deliveries with their messages, as claimed; out: those to be marked next, those to be signed, if we sign, and those
-ready for a lane, `Lane.FIRST` always before `Lane.BULK`. It is in memory only and never decides what is true: every
-delivery in it is claimed in the ledger, the ready ones are marked there, and what is left at the end is given back.
+ready for a lane: `Lane.FIRST`, then `Lane.SHARE`, both before `Lane.BULK`. It is in memory only and never decides what
+is true: every delivery in it is claimed in the ledger, the ready ones are marked there, and what is left at the end is
+given back.
 """
 
 from collections import deque
@@ -13,7 +14,7 @@ from digest.deliver.mails import Message
 from digest.deliver.transport import Envelope
 from digest.models.deliveries import Delivery, Lane
 
-_ORDER = (Lane.FIRST, Lane.BULK)
+_ORDER = (Lane.FIRST, Lane.SHARE, Lane.BULK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ class Stock:
 
     def has_claimed(self, lanes: Sequence[Lane]) -> bool:
         """Whether anything for `lanes` is claimed and not marked."""
-        return bool(self._claimed[lanes[-1]] or self._claimed[lanes[0]])
+        return any(self._claimed[lane] for lane in lanes)
 
     def waiting(self, lane: Lane) -> int:
         """Return how many wait for a lane, marked or not."""

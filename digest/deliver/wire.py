@@ -29,8 +29,10 @@ from digest.splice import (
     DATE,
     FRESH_URL,
     MESSAGE_ID,
+    NEVER_URL,
     PREFERENCES_URL,
     RECIPIENT,
+    SHARE_URL,
     SLOT_NAMES,
     UNSUBSCRIBE_URL,
     Spliced,
@@ -82,6 +84,11 @@ class Values:
             values[CONFIRM_URL] = links.confirm_url(self._base_url, confirm).encode("ascii")
             fresh = self._keyring.make(TokenPurpose.FRESH, delivery.id)
             values[FRESH_URL] = links.fresh_url(self._base_url, fresh).encode("ascii")
+            if NEVER_URL in wanted:
+                never = self._keyring.make(TokenPurpose.NEVER, delivery.id)
+                values[NEVER_URL] = links.never_url(self._base_url, never).encode("ascii")
+                release = self._keyring.make(TokenPurpose.SHARE, delivery.id)
+                values[SHARE_URL] = links.release_url(self._base_url, release).encode("ascii")
         return values
 
     def _date_of(self, now: datetime) -> bytes:

@@ -35,9 +35,12 @@ class RelaySpec:
 
 
 class Lane(StrEnum):
-    """`first` is for mails somebody waits for (confirmations, tests, alerts); `bulk` for editions."""
+    """`first` is for mails somebody waits for (confirmations, tests, alerts); `share` for what readers send to friends;
+    `bulk` for editions. In this order they go out; `share` has a sender of its own, so that it cannot harm the others.
+    """
 
     FIRST = "first"
+    SHARE = "share"
     BULK = "bulk"
 
 
@@ -49,6 +52,8 @@ class MessageKind(StrEnum):
     LINK = "link"
     CONFIRM = "confirm"
     NOTICE = "notice"
+    SENDER = "sender"
+    SHARE = "share"
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ ENDED_KEPT = timedelta(days=30)
 NETWORK_KEPT = timedelta(days=92)
 COPY_KEPT = timedelta(days=184)
 AUDIT_KEPT = timedelta(days=731)
+SHARE_KEPT = timedelta(days=7)
 OUTBOX_KEPT = timedelta(days=30)
 
 
@@ -31,6 +32,7 @@ class Topic(StrEnum):
     NETWORK = "network"
     MAILS = "mails"
     OPERATORS = "operators"
+    SHARES = "shares"
     OWN = "own"  # the newspaper's own mailboxes: no matter for readers
 
 
@@ -55,11 +57,14 @@ _GONE = "the reader left or was stopped"
 _HASH = "removed; a keyed hash among the suppressions"
 _READER = ("subscribers.address", "subscribers.address_key", "subscribers.consent", "subscribers.words")
 _ENDED = ("deliveries.recipient", "deliveries.recipient_key", "deliveries.reply_text", "attempts.detail")
+_SHARED = ("shares.sender", "shares.sender_name", "shares.recipient", "shares.note")
 _SINGLE = ("messages.subject", "messages.headers", "messages.text", "messages.html")
 _COPY = "a copy for the newspaper's own mailboxes"
 _TO_WHOM = "whom a mail went to, and what was answered"
 _OUTBOX = "mails kept on this machine where there is no relay"
 _NAMED = "emptied where it names the address"
+_SHARER = "who shared an article, with whom, and their words"
+_SHARE_HASH = "emptied; keyed hashes stay for 다시 받지 않기"
 _NEW = "who is to confirm a change of address"
 
 PERSONAL: tuple[Personal, ...] = (
@@ -73,6 +78,8 @@ PERSONAL: tuple[Personal, ...] = (
     Personal("consents.network", "from where they agreed", NETWORK_KEPT, "the act", "emptied", Topic.NETWORK),
     *(Personal(each, _TO_WHOM, ENDED_KEPT, "the edition or mail ended", "emptied", Topic.MAILS) for each in _ENDED),
     *(Personal(each, "a mail to one person", ENDED_KEPT, "it ended", "emptied", Topic.MAILS) for each in _SINGLE),
+    *(Personal(each, _SHARER, SHARE_KEPT, "it was sent, or never confirmed", _SHARE_HASH, Topic.SHARES)
+      for each in _SHARED),
     Personal("kept_mails.content", _COPY, COPY_KEPT, "sending", "removed", Topic.OWN),
     Personal("audit.who", "an operator", AUDIT_KEPT, "the act", "removed", Topic.OPERATORS),
     Personal("audit.from_where", "an operator's machine", AUDIT_KEPT, "the act", "removed", Topic.OPERATORS),

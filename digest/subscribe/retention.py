@@ -9,11 +9,11 @@ Events: `reader.erased`, `retention.done`, in numbers only.
 """
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from digest.addresses import Address
 from digest.config import Settings
-from digest.database import Database, audit, counters, erasing
+from digest.database import Database, audit, counters, erasing, shares
 from digest.database.erasing import Due, Erased
 from digest.deliver.transports import OUTBOX_FOLDER
 from digest.deliver.transports.outbox import remove_mails
@@ -23,7 +23,7 @@ from digest.models.consents import ConsentWay, SuppressionReason
 from digest.subscribe import personal
 
 _AT_ONCE = 200
-_DAY_OF_COUNTERS = personal.UNCONFIRMED_KEPT
+_COUNTERS_KEPT = timedelta(days=31)  # the longest window of a limit (`share.limits`)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,9 @@ async def keep_periods(database: Database, settings: Settings, *, now: datetime)
     async with database.begin() as connection:
         networks = await erasing.forget_networks(connection, now - personal.NETWORK_KEPT)
         await audit.prune(connection, before=now - personal.AUDIT_KEPT)
-        await counters.prune(connection, before=now - _DAY_OF_COUNTERS)
+        await counters.prune(connection, before=now - _COUNTERS_KEPT)
+        await shares.expire(connection, now=now)
+        await shares.forget(connection, before=now - personal.SHARE_KEPT)
     files = remove_mails(settings.data_dir / OUTBOX_FOLDER, before=now - personal.OUTBOX_KEPT)
     done = Done(people, editions, mails, networks, files)
     if done != Done():
@@ -122,7 +124,9 @@ async def _empty_singles(database: Database, *, now: datetime) -> int:
     emptied = 0
     while True:
         async with database.begin() as connection:
-            portion = await erasing.empty_singles(connection, now - personal.ENDED_KEPT)
+            portion = await erasing.empty_singles(
+                connection, now - personal.ENDED_KEPT, shares_before=now - personal.SHARE_KEPT
+            )
         if portion == 0:
             return emptied
         emptied += portion

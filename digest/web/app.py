@@ -18,7 +18,7 @@ from digest.compose.render import Renderer
 from digest.config import Settings
 from digest.database import Database
 from digest.errors import TryLaterError
-from digest.web import api, outbox, preferences, privacy, sample
+from digest.web import api, outbox, preferences, privacy, sample, share
 from digest.web import metrics as metrics_page
 from digest.web import subscribe as subscribe_pages
 from digest.web.api_problems import Refusals
@@ -63,6 +63,8 @@ def build(
     routes += preferences.routes(database, settings, clock, templates, renderer)
     signing_up = subscribe_pages.SubscribePages(database, settings, clock, templates, renderer, policy)
     routes += subscribe_pages.routes(signing_up)
+    if settings.share_sender is not None:  # off: every way in is a 404
+        routes += share.routes(share.SharePages(database, settings, clock, templates, renderer, policy))
     routes += privacy.routes(settings, templates)
     routes += api.routes(database, settings, clock, templates, renderer)
     quiet = set(_QUIET)

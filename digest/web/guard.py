@@ -1,12 +1,12 @@
 """The door of the web room: what a request passes before a page sees it, and what every answer carries.
 
 In: any HTTP request of a stranger. A request that changes something must come from our own pages (Sec-Fetch-Site, or
-Origin where a browser does not send it); `/u/` is open to everyone, because RFC 8058 posts come from mail providers
-and the token is their authority, `/subscribe`, which answers a form on another site with our own, and `/api/`, where a
-site's key is the authority and no cookie is read. A body is read here, at most 16 kB within 10 seconds, so that no page
-can be held up by a slow or endless one. Out: the policies that let a browser load our own style, the newspaper's
-pictures and, on one page, our own script. An error that no page foresaw is logged with its traceback and answered in
-general words. The Host header is trusted for nothing.
+Origin where a browser does not send it); `/u/` and `/never/` are open to everyone, because RFC 8058 posts come from
+mail providers and the token is their authority, `/subscribe`, which answers a form on another site with our own, and
+`/api/`, where a site's key is the authority and no cookie is read. A body is read here, at most 16 kB within 10
+seconds, so that no page can be held up by a slow or endless one. Out: the policies that let a browser load our own
+style, the newspaper's pictures and, on one page, our own script. An error that no page foresaw is logged with its
+traceback and answered in general words. The Host header is trusted for nothing.
 
 Events: `web.request` (the route's name, never the path: paths hold tokens), `web.failed`.
 """
@@ -27,7 +27,7 @@ from digest.events import event, failure
 
 MAX_BODY_BYTES = 16 * 1024
 BODY_TIMEOUT_SECONDS = 10
-OPEN_TO_OTHER_SITES = ("/u/", "/api/")
+OPEN_TO_OTHER_SITES = ("/u/", "/never/", "/api/")
 FORM_FOR_OTHER_SITES = "/subscribe"
 
 _LOOKS = frozenset({"GET", "HEAD", "OPTIONS"})

@@ -10,18 +10,19 @@ import sqlalchemy as sa
 from digest.addresses import Address, parse
 from digest.config import Settings
 from digest.database import Database, audit, consents, subscribers, suppressions
-from digest.database.tables import attempts, deliveries, fresh_links, kept_mails, messages, metadata, signups
+from digest.database.tables import attempts, deliveries, fresh_links, kept_mails, messages, metadata, shares, signups
 from digest.database.tables import consents as consent_table
 from digest.database.tables import subscribers as reader_table
 from digest.hashes import address_hash
 from digest.models.consents import ConsentAct, ConsentWay, NewConsent, SuppressionReason
 from digest.models.deliveries import DeliveryState
 from digest.models.readers import Format, LinkMatter, SubscriberState
+from digest.models.shares import ShareState
 from digest.operate.prove import find_everywhere
 from digest.subscribe import retention
 from digest.subscribe.personal import PERSONAL
 from tests.support.clock import StoppedClock
-from tests.support.rows import add_delivery, state_of
+from tests.support.rows import add_article, add_delivery, state_of
 from tests.support.settings import make_settings
 
 pytestmark = pytest.mark.anyio
@@ -75,6 +76,13 @@ async def plant(database: Database, settings: Settings, address: Address, clock:
             sa.insert(fresh_links).values(
                 delivery_id=delivery_id, subscriber_id=reader.id, matter=LinkMatter.NEW_ADDRESS, new_address=text,
                 asked_at=clock(), expires_at=clock() + timedelta(minutes=30),
+            )
+        )  # fmt: skip
+        await connection.execute(
+            sa.insert(shares).values(
+                article_id=await add_article(connection, hashed, at=clock()), state=ShareState.RELEASED, language="ko",
+                sender=text, sender_hash=hashed, sender_name=text, recipient=text, recipient_hash=hashed, note=text,
+                report_id=hashed[:12], created_at=clock(), expires_at=clock(), released_at=clock(),
             )
         )  # fmt: skip
         await consents.append(
@@ -244,13 +252,15 @@ IMPERSONAL_TABLES = frozenset((
     "sources", "robots", "articles", "revisions", "pages", "most_read", "picture_hosts", "signatures",
     "story_members", "slots", "editions", "edition_articles", "corrections",
     "consent_texts", "suppressions", "audit_ends", "counters", "settings_marks", "paces", "domains",
-    "alerts", "subscriptions", "blocks",
+    "alerts", "subscriptions", "blocks", "site_keys", "share_refusals",
 ))  # fmt: skip
 IMPERSONAL = frozenset((
     "subscribers.domain", "subscribers.provider", "subscribers.language", "subscribers.address_hash",
     "consents.address_hash", "consents.text_version", "consents.text_hash", "consents.details", "audit.whose",
     "audit.what", "audit.details", "audit.chain", "signups.address_hash", "signups.slots", "signups.sections",
-    "signups.language", "signups.texts", "messages.key", "messages.variant", "messages.language", "deliveries.domain",
+    "shares.sender_hash", "shares.recipient_hash", "shares.language", "shares.report_id", "shares.site",
+    "signups.source", "signups.language", "signups.texts",
+    "messages.key", "messages.variant", "messages.language", "deliveries.domain",
     "deliveries.provider", "deliveries.lease_owner", "deliveries.reply_status", "attempts.reply_status",
 ))  # fmt: skip
 

@@ -78,8 +78,8 @@ async def add_edition(connection: Connection, *, at: datetime, state: EditionSta
     )
 
 
-async def add_source(connection: Connection, *, at: datetime) -> Source:
-    spec = SourceSpec(name="gaon", type="feed", url="https://www.gaon.example/rss")
+async def add_source(connection: Connection, *, at: datetime, name: str = "gaon") -> Source:
+    spec = SourceSpec(name=name, type="feed", url="https://www.gaon.example/rss")
     source_id = await _insert(
         connection,
         sources,
@@ -122,6 +122,14 @@ async def place_article(
         sa.insert(edition_articles).values(edition_id=edition_id, slot="morning", **asdict(placement))
     )
     return article_id
+
+
+async def add_article(connection: Connection, name: str, *, at: datetime) -> int:
+    """Store an article of a source of its own, both called after `name`, and return its id."""
+    source = await add_source(connection, at=at, name=name[:30])
+    text = ArticleText(f"기사 {name}", f"https://www.gaon.example/news/{name}", excerpt="첫 문장입니다.")
+    await finds.store_found(connection, source, [FoundArticle(name, text)], now=at)
+    return int((await connection.execute(sa.select(sa.func.max(articles.c.id)))).scalar_one())
 
 
 async def add_delivery(

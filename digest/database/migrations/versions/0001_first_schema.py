@@ -228,6 +228,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name", name="pk_settings_marks"),
     )
     op.create_table(
+        "share_refusals",
+        sa.Column("address_hash", sa.String(length=64), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("address_hash", name="pk_share_refusals"),
+    )
+    op.create_table(
         "signups",
         sa.Column("id", SERIAL, autoincrement=True, nullable=False),
         sa.Column("address", sa.String(length=254), nullable=False),
@@ -548,6 +554,43 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("article_id", "revision", name="pk_revisions"),
     )
     op.create_table(
+        "share_counts",
+        sa.Column("article_id", SERIAL, nullable=False),
+        sa.Column("day", sa.Date(), nullable=False),
+        sa.Column("count", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(["article_id"], ["articles.id"], name="fk_share_counts_article_id", ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("article_id", "day", name="pk_share_counts"),
+    )
+    op.create_table(
+        "shares",
+        sa.Column("id", SERIAL, autoincrement=True, nullable=False),
+        sa.Column("article_id", SERIAL, nullable=False),
+        sa.Column("state", sa.String(16), nullable=False),
+        sa.Column("sender", sa.String(length=254), nullable=True),
+        sa.Column("sender_hash", sa.String(length=64), nullable=False),
+        sa.Column("sender_name", sa.Text(), server_default="", nullable=False),
+        sa.Column("recipient", sa.String(length=254), nullable=True),
+        sa.Column("recipient_hash", sa.String(length=64), nullable=False),
+        sa.Column("note", sa.Text(), server_default="", nullable=False),
+        sa.Column("language", sa.String(length=8), nullable=False),
+        sa.Column("report_id", sa.String(length=16), nullable=False),
+        sa.Column("site", sa.String(length=40), nullable=True),
+        sa.Column("confirm_delivery_id", SERIAL, nullable=True),
+        sa.Column("delivery_id", SERIAL, nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("released_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["article_id"], ["articles.id"], name="fk_shares_article_id"),
+        sa.PrimaryKeyConstraint("id", name="pk_shares"),
+        sa.UniqueConstraint("delivery_id", name="uq_shares_delivery_id"),
+        sa.UniqueConstraint("report_id", name="uq_shares_report_id"),
+        sqlite_autoincrement=True,
+    )
+    op.create_index("ix_shares_confirm_delivery_id", "shares", ["confirm_delivery_id"], unique=False)
+    op.create_index("ix_shares_expires_at", "shares", ["expires_at"], unique=False)
+    op.create_index("ix_shares_recipient_hash", "shares", ["recipient_hash"], unique=False)
+    op.create_index("ix_shares_sender_hash", "shares", ["sender_hash"], unique=False)
+    op.create_table(
         "signature_bands",
         sa.Column("band", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("article_id", SERIAL, nullable=False),
@@ -602,6 +645,12 @@ def downgrade() -> None:
     op.drop_table("signatures")
     op.drop_index("ix_signature_bands_article_id", table_name="signature_bands")
     op.drop_table("signature_bands")
+    op.drop_index("ix_shares_sender_hash", table_name="shares")
+    op.drop_index("ix_shares_recipient_hash", table_name="shares")
+    op.drop_index("ix_shares_expires_at", table_name="shares")
+    op.drop_index("ix_shares_confirm_delivery_id", table_name="shares")
+    op.drop_table("shares")
+    op.drop_table("share_counts")
     op.drop_table("revisions")
     op.drop_index("ix_pages_next_look_at", table_name="pages")
     op.drop_table("pages")
@@ -643,6 +692,7 @@ def downgrade() -> None:
     op.drop_index("ix_signups_expires_at", table_name="signups")
     op.drop_index("ix_signups_address_hash", table_name="signups")
     op.drop_table("signups")
+    op.drop_table("share_refusals")
     op.drop_table("settings_marks")
     op.drop_table("robots")
     op.drop_table("picture_hosts")

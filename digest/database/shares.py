@@ -1,0 +1,224 @@
+"""Shares: what waits for its sender, what went out, who wants none, and how often an article was shared.
+
+A share keeps its addresses and its words until a week after it ended; the hashes stay, so that the link `다시 받지
+않기` of a mail works for as long as the mail is kept somewhere. Releasing is conditional in its own update: a button
+pressed twice sends once. Who wants no shares is not looked at here but when a delivery is claimed, so that the page
+answers the same, in the same number of statements, whoever the friend is.
+"""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from digest.addresses import parse
+from digest.database.connection import Connection, PlainConnection
+from digest.database.identity import link_key
+from digest.database.once import insert_once
+from digest.database.tables import (
+    articles,
+    deliveries,
+    is_waiting,
+    share_counts,
+    share_refusals,
+    shares,
+    suppressions,
+)
+from digest.models.deliveries import DeliveryState, DropReason, Lane
+from digest.models.shares import NewShare, Share, ShareState
+
+_s = shares.c
+
+
+async def add(connection: Connection, share: NewShare) -> int:
+    """Store a share that waits for its sender and return its id."""
+    stored = await connection.execute(
+        sa.insert(shares)
+        .values(
+            article_id=share.article_id,
+            state=ShareState.WAITING,
+            sender=str(share.sender),
+            sender_hash=share.sender_hash,
+            sender_name=share.sender_name,
+            recipient=str(share.recipient),
+            recipient_hash=share.recipient_hash,
+            note=share.note,
+            language=share.language,
+            report_id=share.report_id,
+            site=share.site,
+            created_at=share.created_at,
+            expires_at=share.expires_at,
+        )
+        .returning(_s.id)
+    )
+    share_id: int = stored.scalar_one()
+    return share_id
+
+
+async def note_confirmation(connection: Connection, share_ids: Sequence[int], delivery_id: int) -> None:
+    """Note the mail whose link releases these shares."""
+    await connection.execute(sa.update(shares).where(_s.id.in_(share_ids)).values(confirm_delivery_id=delivery_id))
+
+
+async def waiting_for(connection: Connection, confirm_delivery_id: int, *, now: datetime) -> list[Share]:
+    """Return the shares that the link of this mail releases and that still wait, in the order they were asked for."""
+    rows = await connection.execute(
+        sa.select(shares)
+        .where(_s.confirm_delivery_id == confirm_delivery_id, _s.state == ShareState.WAITING, _s.expires_at > now)
+        .order_by(_s.id)
+    )
+    return [_share(row) for row in rows.mappings()]
+
+
+async def release(connection: Connection, share_id: int, *, at: datetime) -> bool:
+    """Release a share; False if it was released before, or its time is over. Queue its delivery in the same act."""
+    released = await connection.execute(
+        sa.update(shares)
+        .where(_s.id == share_id, _s.state == ShareState.WAITING, _s.expires_at > at)
+        .values(state=ShareState.RELEASED, released_at=at)
+    )
+    return released.rowcount > 0
+
+
+async def note_delivery(connection: Connection, share_id: int, delivery_id: int) -> None:
+    """Note the delivery a released share became."""
+    await connection.execute(sa.update(shares).where(_s.id == share_id).values(delivery_id=delivery_id))
+
+
+async def of_delivery(connection: Connection, delivery_id: int) -> Share | None:
+    """Return the share whose mail, or whose confirmation mail, this delivery is; None if it is neither."""
+    rows = await connection.execute(
+        sa.select(shares)
+        .where(sa.or_(_s.delivery_id == delivery_id, _s.confirm_delivery_id == delivery_id))
+        .order_by(_s.id)
+        .limit(1)
+    )
+    row = rows.mappings().one_or_none()
+    return None if row is None else _share(row)
+
+
+async def went_to_friend(connection: Connection, share_id: int, delivery_id: int) -> bool:
+    """Whether this delivery is the share itself, and not the mail that asked its sender."""
+    found = await connection.scalar(sa.select(sa.exists().where(_s.id == share_id, _s.delivery_id == delivery_id)))
+    return bool(found)
+
+
+async def count(connection: Connection, article_id: int, *, on: date) -> None:
+    """Count one share of an article on a day of the newspaper's."""
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    statement = insert(share_counts).values(article_id=article_id, day=on, count=1)
+    same = [share_counts.c.article_id, share_counts.c.day]
+    await connection.execute(
+        statement.on_conflict_do_update(index_elements=same, set_={"count": share_counts.c.count + 1})
+    )
+
+
+async def article_at(connection: Connection, link: str) -> int | None:
+    """Return the article with this address, its own or the one its page asks to be cited by; None if none of ours."""
+    try:
+        key = link_key(link)
+    except ValueError:
+        return None
+    if not link or key is None:
+        return None
+    found = sa.select(articles.c.id).where(sa.or_(articles.c.link_key == key, articles.c.cited_key == key))
+    return (await connection.execute(found.order_by(articles.c.id).limit(1))).scalar_one_or_none()
+
+
+async def refuse(connection: Connection, address_hash: str, *, at: datetime) -> bool:
+    """Let nothing be shared with this address any more; return whether that is new. Editions go on."""
+    added = await connection.execute(
+        insert_once(connection, share_refusals)
+        .values(address_hash=address_hash, at=at)
+        .returning(share_refusals.c.address_hash)
+    )
+    return added.scalar_one_or_none() is not None
+
+
+async def is_refused(connection: Connection, address_hash: str) -> bool:
+    """Whether this address wants no shares, or must not be written to at all."""
+    return bool((await connection.execute(sa.select(_wants_none(sa.literal(address_hash))))).scalar_one())
+
+
+def drop_refused(connection: PlainConnection, *, now: datetime) -> int:
+    """Drop what waits for whoever wants no shares; return how many.
+
+    Called by whoever claims shares, in the same transaction: the last look before they go out.
+    """
+    to_friend = sa.and_(_s.delivery_id == deliveries.c.id, _wants_none(_s.recipient_hash))
+    to_sender = sa.and_(_s.confirm_delivery_id == deliveries.c.id, _wants_none(_s.sender_hash))
+    result = connection.execute(
+        sa.update(deliveries)
+        .where(deliveries.c.lane == Lane.SHARE, is_waiting, sa.exists().where(sa.or_(to_friend, to_sender)))
+        .values(
+            state=DeliveryState.DROPPED,
+            drop_reason=DropReason.SUPPRESSED,
+            settled_at=now,
+            lease_owner=None,
+            lease_until=None,
+        )
+    )
+    return result.rowcount
+
+
+async def expire(connection: Connection, *, now: datetime) -> int:
+    """End the shares that were never confirmed and take everything personal out of them; return how many."""
+    result = await connection.execute(
+        sa.update(shares)
+        .where(_s.state == ShareState.WAITING, _s.expires_at <= now)
+        .values(state=ShareState.EXPIRED, **_EMPTY)
+    )
+    return result.rowcount
+
+
+async def forget_person(connection: Connection, address_hash: str) -> None:
+    """End what waits of one person's shares, sent or received, and take everything personal out of them all."""
+    theirs = sa.or_(_s.sender_hash == address_hash, _s.recipient_hash == address_hash)
+    await connection.execute(
+        sa.update(shares).where(theirs, _s.state == ShareState.WAITING).values(state=ShareState.EXPIRED)
+    )
+    await connection.execute(sa.update(shares).where(theirs).values(**_EMPTY))
+
+
+async def forget(connection: Connection, *, before: datetime) -> int:
+    """Take addresses, names and notes out of the shares that were released before that time; return how many."""
+    result = await connection.execute(
+        sa.update(shares)
+        .where(_s.state == ShareState.RELEASED, _s.released_at < before, _s.recipient.is_not(None))
+        .values(**_EMPTY)
+    )
+    return result.rowcount
+
+
+def _wants_none(address_hash: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
+    return sa.or_(
+        sa.exists().where(share_refusals.c.address_hash == address_hash),
+        sa.exists().where(suppressions.c.address_hash == address_hash),
+    )
+
+
+_EMPTY: dict[str, Any] = {"sender": None, "recipient": None, "sender_name": "", "note": ""}  # Any: columns' types
+
+
+def _share(row: Any) -> Share:  # Any: a row mapping
+    wanted = None
+    if row["sender"] is not None and row["recipient"] is not None:
+        wanted = NewShare(
+            article_id=row["article_id"],
+            sender=parse(row["sender"]),
+            sender_hash=row["sender_hash"],
+            sender_name=row["sender_name"],
+            recipient=parse(row["recipient"]),
+            recipient_hash=row["recipient_hash"],
+            note=row["note"],
+            language=row["language"],
+            report_id=row["report_id"],
+            created_at=row["created_at"],
+            expires_at=row["expires_at"],
+            site=row["site"],
+        )
+    return Share(
+        row["id"], row["article_id"], row["state"], row["sender_hash"], row["recipient_hash"], wanted, row["expires_at"]
+    )

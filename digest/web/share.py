@@ -1,0 +1,278 @@
+"""The pages of 기사 메일전송: the form beside an article, the sender's button, and `다시 받지 않기`.
+
+In: requests the guard let through; to `/never/TOKEN` mail providers post, too (RFC 8058). Out: pages in Korean or
+English; what is sent is decided by `share.request`. The article is one of ours by its id; an address given as
+`/share?url=` is only looked up among our articles, never fetched. The order of the offers is that of the
+specification: copy the link, one's own mail program, and only then the newspaper.
+
+The one cookie says that this browser's user has confirmed an address (`share.sender`). It goes to the share form
+alone, is no session, and no other site's form can use it: the guard refuses those.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from urllib.parse import quote
+
+from starlette.datastructures import FormData
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from digest import addresses, links, proof
+from digest.addresses import Address
+from digest.clock import Clock
+from digest.compose.kinds.share import KEPT_DAYS
+from digest.compose.render import Renderer
+from digest.compose.view import shared_article
+from digest.config import Settings
+from digest.database import Database, shares
+from digest.errors import BadAddressError, NotFoundError
+from digest.hashes import address_hash
+from digest.languages import words as words_of
+from digest.models.articles import Article
+from digest.share import request as share_request
+from digest.share import sender, words
+from digest.share.request import Asked, Wanted
+from digest.web.guard import Policy
+from digest.web.templating import Templates
+
+_NOT_KEPT = {"Cache-Control": "no-store", "X-Robots-Tag": "noindex"}
+_UNANSWERED = 422
+_MAILTO_LETTERS = 1800
+_SHOWN_LETTERS = 254
+_MAX_ID = 2**48
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """What stands in the form, as typed."""
+
+    sender: str = ""
+    name: str = ""
+    friends: tuple[str, ...] = ("",)
+    note: str = ""
+    ticket: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SharePages:
+    """The pages, each a method that answers one route."""
+
+    database: Database
+    settings: Settings
+    clock: Clock
+    templates: Templates
+    renderer: Renderer
+    policy: Policy
+
+    async def find(self, request: Request) -> Response:
+        """Lead from an article's own address to its page here: what the newspaper's button opens."""
+        async with self.database.read() as connection:
+            article_id = await shares.article_at(connection, request.query_params.get("url", ""))
+        if article_id is None:
+            raise HTTPException(404)
+        return RedirectResponse(links.share_url(self.templates.root, article_id), status_code=303)
+
+    async def form(self, request: Request) -> Response:
+        """Show the form, or take it."""
+        article = await self._article(request)
+        if request.method == "POST":
+            return await self._take(request, article)
+        return self._form(request, article, Filled())
+
+    async def release(self, request: Request) -> Response:
+        """Show what the sender is about to send, or send it."""
+        token, now = request.path_params["token"], self.clock()
+        if request.method == "POST":
+            released = await share_request.release(self.database, self.settings, self.renderer, token, now=now)
+            if released is None:
+                return self._wrong_link(request, "share")
+            response = self._page(request, "share/released.html", {"released": released})
+            self._remember(response, released.sender_hash)
+            return response
+        waiting = await share_request.waiting(self.database, self.settings, token, now=now)
+        wanted = [share.wanted for share in waiting if share.wanted is not None]
+        article = await share_request.public_article(self.database, wanted[0].article_id) if wanted else None
+        if article is None:
+            return self._wrong_link(request, "share")
+        context = {"friends": [each.recipient.masked for each in wanted], "note": wanted[0].note}
+        shown = self._shown(article, self.templates.language_of(request, wanted[0].language))
+        return self._page(request, "share/release.html", {**context, **shown}, preferred=wanted[0].language)
+
+    async def never(self, request: Request) -> Response:
+        """Show the button of `다시 받지 않기`, or take the address off; a link that is none of ours is told alike."""
+        token = request.path_params["token"]
+        if request.method == "POST":
+            is_ours = await share_request.never_again(self.database, self.settings, token, now=self.clock())
+        else:
+            is_ours = await share_request.is_a_share(self.database, self.settings, token)
+        if not is_ours:
+            return self._wrong_link(request, "link")
+        return self._page(request, "share/never.html", {"is_done": request.method == "POST"})
+
+    async def _take(self, request: Request, article: Article) -> Response:
+        posted = await request.form(max_files=0, max_fields=20)
+        filled, now = self._read(posted), self.clock()
+        opened_at = proof.opened_at(self.settings, filled.ticket, now)
+        if opened_at is None:
+            return self._form(request, article, replace(filled, ticket=""), problem="old")
+        if _text(posted, "website"):  # no person sees this field
+            return self._asked(request, article, Asked.CONFIRM)
+        if now < opened_at + proof.OPEN_AT_LEAST:
+            return self._form(request, article, filled, problem="fast", status=_UNANSWERED)
+        wanted, mistakes = self._wanted(request, article, filled)
+        if wanted is None:
+            return self._form(request, article, filled, mistakes=mistakes, status=_UNANSWERED)
+        is_confirmed = sender.is_remembered(
+            self.settings,
+            request.cookies.get(sender.COOKIE, ""),
+            address_hash(self.settings, wanted.sender),
+            now=now,
+        )
+        try:
+            asked = await share_request.ask(
+                self.database,
+                self.settings,
+                self.renderer,
+                wanted,
+                payload=_text(posted, "proof"),
+                is_confirmed=is_confirmed,
+                now=now,
+            )
+        except NotFoundError as error:  # withdrawn in this moment
+            raise HTTPException(404) from error
+        if asked is Asked.BAD_PROOF:
+            return self._form(request, article, filled, problem="proof", status=_UNANSWERED)
+        if asked is Asked.TOO_MANY:
+            return self._form(request, article, filled, problem="limit", status=429)
+        return self._asked(request, article, asked)
+
+    def _wanted(self, request: Request, article: Article, filled: Filled) -> tuple[Wanted | None, dict[str, str]]:
+        """Return what is asked for, or None and what is wrong with which field."""
+        mistakes: dict[str, str] = {}
+        given_sender = _parsed(filled.sender)
+        friends = tuple({each.key: each for each in map(_parsed, filter(None, filled.friends)) if each}.values())
+        if given_sender is None:
+            mistakes["sender"] = "address"
+        if not friends or any(_parsed(each) is None for each in filled.friends if each):
+            mistakes["friend"] = "address"
+        name, name_problem = words.name(filled.name)
+        note, note_problem = words.note(filled.note)
+        mistakes |= {"name": str(name_problem)} if name_problem else {}
+        mistakes |= {"note": str(note_problem)} if note_problem else {}
+        if mistakes or given_sender is None:
+            return None, mistakes
+        host = request.client.host if request.client else None
+        language = self.templates.language_of(request)
+        return Wanted(article.id, given_sender, name, friends, note, language, host), {}
+
+    def _read(self, posted: FormData) -> Filled:
+        friends = [_on_one_line(value) for value in posted.getlist("friend") if isinstance(value, str)]
+        friends = friends[: self.settings.share_friends]
+        return Filled(
+            sender=_on_one_line(_text(posted, "sender")),
+            name=_text(posted, "name")[:_SHOWN_LETTERS],
+            friends=tuple(friends) or ("",),
+            note=_text(posted, "note")[: 4 * words.NOTE_LETTERS],
+            ticket=_text(posted, "ticket"),
+        )
+
+    def _form(
+        self,
+        request: Request,
+        article: Article,
+        filled: Filled,
+        *,
+        problem: str = "",
+        mistakes: Mapping[str, str] = {},
+        status: int = 200,
+    ) -> Response:
+        now, language = self.clock(), self.templates.language_of(request)
+        shown = self._shown(article, language)
+        room = (*filled.friends, *("" for _ in range(self.settings.share_friends - len(filled.friends))))
+        context = {
+            **shown,
+            "mailto": self._mailto(article),
+            "filled": replace(filled, friends=room, ticket=filled.ticket or proof.ticket(self.settings, now)),
+            "problem": problem,
+            "mistakes": {"sender": "", "friend": "", "name": "", "note": "", **mistakes},
+            "name_letters": words.NAME_LETTERS,
+            "note_letters": words.NOTE_LETTERS,
+            "kept_days": KEPT_DAYS,
+            "challenge": proof.challenge(self.settings, now),
+        }
+        headers = {**_NOT_KEPT, "Content-Security-Policy": self.policy.page_with_script}
+        return self.templates.page("share/form.html", context, language=language, status=status, headers=headers)
+
+    def _shown(self, article: Article, language: str) -> dict[str, object]:
+        view = shared_article(article, article.text.section, self.settings, words_of(language))
+        has_picture = view.picture is not None and self.policy.allows_picture(view.picture.url)
+        return {"article": view, "picture": view.picture if has_picture else None}
+
+    def _mailto(self, article: Article) -> str:
+        """Return the address that opens a new mail (RFC 6068), short enough for every program."""
+        subject = f"[{self.settings.newspaper_name}] {article.text.title}"
+        while True:
+            body = f"{article.text.title}\r\n\r\n{article.text.link}\r\n"
+            address = f"mailto:?subject={quote(subject, safe='')}&body={quote(body, safe='')}"
+            if len(address) <= _MAILTO_LETTERS or len(subject) < 20:
+                return address
+            subject = subject[: len(subject) * 2 // 3]
+
+    def _asked(self, request: Request, article: Article, asked: Asked) -> Response:
+        context = {"is_sent": asked is Asked.SENT, "article_link": article.text.link}
+        return self._page(request, "share/asked.html", context)
+
+    def _remember(self, response: Response, sender_hash: str) -> None:
+        response.set_cookie(
+            sender.COOKIE,
+            sender.cookie(self.settings, sender_hash, now=self.clock()),
+            max_age=int(sender.REMEMBERED.total_seconds()),
+            path=f"{self.templates.root}/articles",
+            secure=self.settings.base_url.startswith("https:"),
+            httponly=True,
+            samesite="lax",
+        )
+
+    async def _article(self, request: Request) -> Article:
+        article_id = request.path_params["article_id"]
+        article = await share_request.public_article(self.database, article_id) if article_id < _MAX_ID else None
+        if article is None:
+            raise HTTPException(404)
+        return article
+
+    def _wrong_link(self, request: Request, matter: str) -> Response:
+        language = self.templates.language_of(request)
+        context = {"status": 404, "matter": matter}
+        return self.templates.page("error.html", context, language=language, status=404, headers=_NOT_KEPT)
+
+    def _page(self, request: Request, name: str, context: Mapping[str, object], *, preferred: str = "") -> Response:
+        language = self.templates.language_of(request, preferred)
+        return self.templates.page(name, context, language=language, headers=_NOT_KEPT)
+
+
+def routes(pages: SharePages) -> list[BaseRoute]:
+    """Return the routes of these pages."""
+    return [
+        Route("/share", pages.find, name="share-find"),
+        Route("/articles/{article_id:int}/share", pages.form, name="share", methods=["GET", "POST"]),
+        Route("/share/{token}", pages.release, name="share-release", methods=["GET", "POST"]),
+        Route("/never/{token}", pages.never, name="never", methods=["GET", "POST"]),
+    ]
+
+
+def _on_one_line(text: str) -> str:
+    return "".join(char if char.isprintable() else "\ufffd" for char in text.strip()[: _SHOWN_LETTERS + 1])
+
+
+def _parsed(text: str) -> Address | None:
+    try:
+        return addresses.parse(text)
+    except BadAddressError:
+        return None
+
+
+def _text(posted: FormData, name: str) -> str:
+    value = posted.get(name, "")
+    return value if isinstance(value, str) else ""
