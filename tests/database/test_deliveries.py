@@ -159,7 +159,7 @@ async def test_what_waits_is_counted_per_lane(database: Database, clock: Stopped
     """Shown by `doctor` and later by the metrics."""
     await ledger.make_edition(database, at=clock(), readers=3)
     async with database.read() as connection:
-        assert await deliveries.waiting(connection) == {Lane.FIRST: 0, Lane.BULK: 3}
+        assert await deliveries.waiting(connection) == {Lane.FIRST: 0, Lane.SHARE: 0, Lane.BULK: 3}
 
 
 async def test_an_addresss_deliveries_come_newest_first(database: Database, clock: StoppedClock) -> None:
