@@ -175,7 +175,7 @@ class Journal:
     def _hand_on(self, to_mark: list[Due], really: set[int]) -> None:
         """Make ready what is marked; free the rest: its reader left, its edition is held, its hour is past."""
         self._marked |= really
-        self._stock.put_marked(due for due in to_mark if due.delivery.id in really)
+        self._stock.put_ready(due for due in to_mark if due.delivery.id in really)
         not_marked = [due.delivery.id for due in to_mark if due.delivery.id not in really]
         if not_marked:
             self._stock.forget(not_marked)

@@ -30,7 +30,7 @@ from digest.deliver.unsendable import unsendable
 from digest.deliver.waiting import cancelled
 from digest.errors import RelayLoginError, RelayUnavailableError, UnsendableMailError
 from digest.events import event, failure, warning
-from digest.models.deliveries import DeliveryState, Outcome
+from digest.models.deliveries import DeliveryState, Lane, Outcome
 
 _IDLE_SECONDS = 20.0
 _WIRE_SECONDS = 3.0
@@ -55,7 +55,7 @@ class Lanes:
     ) -> None:
         signer = Signer.of(settings)
         self._envelopes = Envelopes(settings, signer)
-        self._signing = Signing(stock, self._envelopes, clock=clock, signed=self.feed) if signer else None
+        self._signing = Signing(stock, self._envelopes, clock=clock, signed=self._go_on) if signer else None
         self._stock = stock
         self._journal = journal
         self._relays = relays
@@ -80,9 +80,9 @@ class Lanes:
         return not self._is_closing and not self._relays.are_paused and any(place.lane for place in self._places)
 
     def feed(self) -> None:
-        """Hand over what is ready, have signed what is to be signed, and open the lanes that are wanted."""
+        """Hand over what is ready, have signed what comes next, and open the lanes that are wanted."""
         self._give_back_stopped()
-        if self._signing and not self._is_closing:
+        if self._signing and not (self._is_closing or self._relays.are_paused):
             self._signing.begin()
         if not (self._is_closing or self._relays.are_paused):
             for place in self._places:
@@ -212,11 +212,16 @@ class Lanes:
             self._journal.give_back(self._stock.take_unsent(self._stops.covers))
 
     def _want_marks(self, place: Place) -> None:
-        """Have the journal go on: this lane could take more, and there is more. At once, unless signing lasts."""
+        """Have the journal go on at once: this lane could take more, and there is more."""
         if self._stock.has_claimed(place.serves):
-            self._journal.want_marks(hurry=not self._stock.is_signing)
+            self._journal.want_marks(hurry=True)
         if self._stock.is_low:
             self.changed.set()
+
+    def _go_on(self) -> None:
+        """Go on with what is signed."""
+        if not self._is_closing:
+            self._journal.want_marks(hurry=not self._stock.has_ready or self._stock.claimed(Lane.FIRST) > 0)
 
     def _hand_over(self, place: Place, lane: transport.Lane, due: Due) -> None:
         try:

@@ -1,9 +1,12 @@
-"""Sign in a few threads what is marked, while the lanes send what was signed before.
+"""Sign in a few threads what is claimed, while the lanes send what was signed before.
 
 An RSA signature takes longer than everything else that is done for a mail, and the library lets other threads run
-meanwhile: so the event loop goes on, and every core helps. In: marked deliveries, from the stock; out: the same with
+meanwhile: so the event loop goes on, and every core helps. In: claimed deliveries, from the stock; out: the same with
 their envelopes, back to the stock. What cannot be signed comes back with its reason, and whoever hands it over deals
 with that. What is given back while it is being signed is let go by the stock.
+
+Signed is before marked: a mail that waits for its signature is not in doubt when the worker is killed. How many are
+signed ahead is bounded by the memory they take, the size of a mail each.
 
 A thread is handed a few mails at a time: to hand over one costs a tenth of a signature.
 """
@@ -21,11 +24,12 @@ from digest.deliver.stock import Due, Stock
 from digest.deliver.transport import Envelope
 
 _AT_ONCE = 8
+_AHEAD = 64
 _MOST_THREADS = 4
 
 
 class Signing:
-    """The signing of one worker. `signed` is called when something has become ready in the stock."""
+    """The signing of one worker. `signed` is called when something may be marked."""
 
     def __init__(self, stock: Stock, envelopes: Envelopes, *, clock: Clock, signed: Callable[[], None]) -> None:
         self._stock = stock
@@ -35,8 +39,8 @@ class Signing:
         self._threads: ThreadPoolExecutor | None = None
 
     def begin(self) -> None:
-        """Have everything signed that waits for it."""
-        dues = self._stock.take_to_sign()
+        """Have signed what comes next."""
+        dues = self._stock.take_to_sign(_AHEAD)
         if not dues:
             return
         if self._threads is None:

@@ -1,6 +1,6 @@
 """What one worker holds between the ledger and the relay: claimed, marked, ready, in the order it goes out.
 
-In: deliveries with their messages, as claimed; out: those to be marked next, those to be signed, if we sign, and those
+In: deliveries with their messages, as claimed; out: those to be signed, if we sign, those to be marked next, and those
 ready for a lane: `Lane.FIRST`, then `Lane.SHARE`, both before `Lane.BULK`. It is in memory only and never decides what
 is true: every delivery in it is claimed in the ledger, the ready ones are marked there, and what is left at the end is
 given back.
@@ -31,11 +31,11 @@ class Stock:
 
     def __init__(self, *, signs: bool = False) -> None:
         self.low = 1  # when fewer are claimed, it is time to claim more; the claimer decides
-        self._claimed: dict[Lane, deque[Due]] = {lane: deque() for lane in Lane}
-        self._ready: dict[Lane, deque[Due]] = {lane: deque() for lane in Lane}
         self._signs = signs
-        self._to_sign: list[Due] = []
-        self._unsigned: dict[int, Due] = {}  # marked, waiting to be signed or being signed
+        self._unsigned: dict[Lane, deque[Due]] = {lane: deque() for lane in Lane}  # claimed, to be signed
+        self._signing: dict[int, Due] = {}
+        self._claimed: dict[Lane, deque[Due]] = {lane: deque() for lane in Lane}  # signed, if we sign
+        self._ready: dict[Lane, deque[Due]] = {lane: deque() for lane in Lane}
         self._held: set[int] = set()  # the above, what is being marked, and what is on the wire
         self.taken = 0  # since the journal last looked: how fast the lanes are
 
@@ -46,8 +46,8 @@ class Stock:
 
     @property
     def ready(self) -> int:
-        """How many are marked and wait for a lane, signed or not."""
-        return sum(map(len, self._ready.values())) + len(self._unsigned)
+        """How many are marked and wait for a lane."""
+        return sum(map(len, self._ready.values()))
 
     @property
     def has_ready(self) -> bool:
@@ -55,64 +55,52 @@ class Stock:
         return bool(self._ready[Lane.BULK] or self._ready[Lane.FIRST])
 
     @property
-    def is_signing(self) -> bool:
-        """Whether anything is marked and not signed yet."""
-        return bool(self._unsigned)
-
-    @property
     def is_low(self) -> bool:
         """Whether more of an edition should be claimed before long."""
-        return len(self._claimed[Lane.BULK]) < self.low
+        return len(self._claimed[Lane.BULK]) + len(self._unsigned[Lane.BULK]) < self.low
 
     def claimed(self, lane: Lane) -> int:
-        """Return how many are claimed and not marked."""
+        """Return how many are claimed and may be marked."""
         return len(self._claimed[lane])
 
     def has_claimed(self, lanes: Sequence[Lane]) -> bool:
-        """Whether anything for `lanes` is claimed and not marked."""
+        """Whether anything for `lanes` is claimed and may be marked."""
         return any(self._claimed[lane] for lane in lanes)
 
     def waiting(self, lane: Lane) -> int:
-        """Return how many wait for a lane, marked or not."""
-        unsigned = sum(due.delivery.lane is lane for due in self._unsigned.values())
-        return len(self._claimed[lane]) + len(self._ready[lane]) + unsigned
+        """Return how many wait for a lane, signed and marked or not."""
+        signing = sum(due.delivery.lane is lane for due in self._signing.values())
+        return len(self._unsigned[lane]) + signing + len(self._claimed[lane]) + len(self._ready[lane])
 
     def add(self, claimed: Iterable[Due]) -> None:
         """Take in what was claimed. What is held already was claimed anew because the clock jumped: once is enough."""
+        to = self._unsigned if self._signs else self._claimed
         for due in claimed:
             if due.delivery.id in self._held:
                 continue
             self._held.add(due.delivery.id)
-            self._claimed[due.delivery.lane].append(due)
+            to[due.delivery.lane].append(due)
 
-    def take_to_mark(self, limit: int) -> list[Due]:
-        """Take up to `limit` that are to be marked next; `put_marked` or `forget` them."""
-        taken: list[Due] = []
-        for lane in _ORDER:
-            waiting = self._claimed[lane]
-            while waiting and len(taken) < limit:
-                taken.append(waiting.popleft())
-        return taken
-
-    def put_marked(self, marked: Iterable[Due]) -> None:
-        """Take in what is marked and may go out; where we sign, once it is signed."""
-        for due in marked:
-            if self._signs:
-                self._to_sign.append(due)
-                self._unsigned[due.delivery.id] = due
-            else:
-                self._ready[due.delivery.lane].append(due)
-
-    def take_to_sign(self) -> list[Due]:
-        """Take what is to be signed now; `put_signed` it."""
-        taken, self._to_sign = [due for due in self._to_sign if due.delivery.id in self._unsigned], []
+    def take_to_sign(self, ahead: int) -> list[Due]:
+        """Take what is to be signed next, so that `ahead` are signed or being signed; `put_signed` them."""
+        taken = _take(self._unsigned, ahead - len(self._signing) - sum(map(len, self._claimed.values())))
+        self._signing.update((due.delivery.id, due) for due in taken)
         return taken
 
     def put_signed(self, signed: Iterable[Due]) -> None:
-        """Take in what may go out now; what was given back meanwhile is let go."""
+        """Take in what is signed and may be marked; what was given back meanwhile is let go."""
         for due in signed:
-            if self._unsigned.pop(due.delivery.id, None) is not None:
-                self._ready[due.delivery.lane].append(due)
+            if self._signing.pop(due.delivery.id, None) is not None:
+                self._claimed[due.delivery.lane].append(due)
+
+    def take_to_mark(self, limit: int) -> list[Due]:
+        """Take up to `limit` that are to be marked next; `put_ready` or `forget` them."""
+        return _take(self._claimed, limit)
+
+    def put_ready(self, marked: Iterable[Due]) -> None:
+        """Take in what is marked and may go out."""
+        for due in marked:
+            self._ready[due.delivery.lane].append(due)
 
     def take_ready(self, lanes: Sequence[Lane]) -> Due | None:
         """Take the next one that may go out, of the first of `lanes` that has one."""
@@ -124,8 +112,10 @@ class Stock:
 
     def take_unsent(self, which: Callable[[Delivery], bool] | None = None) -> list[int]:
         """Take out what is not on the wire, marked or not, all or of `which`, to be given back; return their ids."""
-        unsent: list[int] = []
-        for dues in (*self._claimed.values(), *self._ready.values()):
+        unsent = [id_ for id_, due in self._signing.items() if which is None or which(due.delivery)]
+        for delivery_id in unsent:
+            del self._signing[delivery_id]
+        for dues in (*self._unsigned.values(), *self._claimed.values(), *self._ready.values()):
             all_of_them = list(dues)
             dues.clear()
             for due in all_of_them:
@@ -133,13 +123,17 @@ class Stock:
                     unsent.append(due.delivery.id)
                 else:
                     dues.append(due)
-        unsigned = [id_ for id_, due in self._unsigned.items() if which is None or which(due.delivery)]
-        for delivery_id in unsigned:
-            del self._unsigned[delivery_id]
-        unsent += unsigned
         self.forget(unsent)
         return unsent
 
     def forget(self, ids: Iterable[int]) -> None:
         """Let go of deliveries: they are settled or given back."""
         self._held.difference_update(ids)
+
+
+def _take(waiting: dict[Lane, deque[Due]], limit: int) -> list[Due]:
+    taken: list[Due] = []
+    for lane in _ORDER:
+        while waiting[lane] and len(taken) < limit:
+            taken.append(waiting[lane].popleft())
+    return taken
