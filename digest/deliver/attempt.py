@@ -11,7 +11,7 @@ from digest.config import Settings
 from digest.database.attempts import PREFERS_DOUBLE
 from digest.database.results import Result
 from digest.deliver import retry, wire
-from digest.deliver.dkim import Signer
+from digest.deliver.dkim import Draft, Signer
 from digest.deliver.stock import Due
 from digest.deliver.transport import Envelope
 from digest.models.deliveries import Delivery, DeliveryState, DropReason, Lane, MessageKind, Outcome
@@ -39,16 +39,28 @@ class Envelopes:
             raise due.made
         if due.made is not None:
             return due.made
-        delivery, sender, signer = due.delivery, self._sender, self._signer
-        if delivery.lane is Lane.SHARE:
-            sender, signer = self._share_sender, self._share_signer
+        sender, signer = self._stream(due)
         # What is signed must not be recoded on its way, so it goes as base64.
-        prepared = due.message.prepared(eight_bit=eight_bit and signer is None)
-        values = self._values.of(delivery, now, prepared.names)
-        content = prepared.content(values)
-        if signer is not None:
-            content = signer.sign(content, at=now)
-        return Envelope(delivery.id, sender, values[RECIPIENT], content)
+        envelope = self._envelope(due, sender, eight_bit=eight_bit and signer is None, now=now)
+        return envelope if signer is None else replace(envelope, content=signer.sign(envelope.content, at=now))
+
+    def draft(self, due: Due, *, now: datetime) -> tuple[Envelope, Draft]:
+        """Return what is to be signed, in its envelope, and by what; only if we sign. Raises as `make`."""
+        sender, signer = self._stream(due)
+        assert signer is not None
+        envelope = self._envelope(due, sender, eight_bit=False, now=now)
+        return envelope, signer.draft(envelope.content, at=now)
+
+    def _stream(self, due: Due) -> tuple[bytes, Signer | None]:
+        """Whose name a mail goes under: a share's, or that of everything else."""
+        if due.delivery.lane is Lane.SHARE:
+            return self._share_sender, self._share_signer
+        return self._sender, self._signer
+
+    def _envelope(self, due: Due, sender: bytes, *, eight_bit: bool, now: datetime) -> Envelope:
+        prepared = due.message.prepared(eight_bit=eight_bit)
+        values = self._values.of(due.delivery, now, prepared.names)
+        return Envelope(due.delivery.id, sender, values[RECIPIENT], prepared.content(values))
 
 
 def settle_result(delivery: Delivery, kind: MessageKind, outcome: Outcome, *, now: datetime, chance: float) -> Result:

@@ -6,8 +6,9 @@ and From once more than it occurs, so that none can be added. Mails to be signed
 recode 8bit on the way, and then the body's hash would be wrong.
 
 Our own bytes are nearly canonical already; only where a run of blanks is found is anything rewritten for its hash. A
-2048-bit signature costs 0.4 ms, so it is made in threads (`signing`); the library lets others run meanwhile. The body's
-hash cannot be shared: the reader's links stand in the body.
+2048-bit signature costs 0.4 ms, so it is made in threads (`signing`), apart from everything else: the library lets
+others run meanwhile, and what holds the interpreter's lock stays on the loop. The body's hash cannot be shared: the
+reader's links stand in the body.
 """
 
 import base64
@@ -46,6 +47,19 @@ _FOLD = re.compile(rb"\r\n(?=[ \t])")
 _LINE_BLANKS = re.compile(rb"[ \t]+(?=\r\n)")
 
 
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A mail to be signed: `canonical` is what the signature is made of, `field` the signature's field up to `b=`."""
+
+    field: bytes
+    canonical: bytes
+    content: bytes
+
+    def signed(self, signature: bytes) -> bytes:
+        """Return the mail behind its signature."""
+        return b"".join((self.field, _wrapped(base64.b64encode(signature)), b"\r\n", self.content))
+
+
 @dataclass(frozen=True)
 class Signer:
     """Signs for `domain` with the key whose public half stands at SELECTOR._domainkey.DOMAIN."""
@@ -66,7 +80,12 @@ class Signer:
         return cls(settings.dkim_domain or settings.sender.domain, settings.dkim_selector, key)
 
     def sign(self, content: bytes, *, at: datetime) -> bytes:
-        """Return `content` (as on the wire: CRLF, ending in a dot) with its signature in front.
+        """Return `content` (as on the wire: CRLF, ending in a dot) with its signature in front. Raises as `draft`."""
+        draft = self.draft(content, at=at)
+        return draft.signed(self.signature(draft.canonical))
+
+    def draft(self, content: bytes, *, at: datetime) -> Draft:
+        """Return what `content` is to be signed by.
 
         Raises `UnsendableMailError` for a mail with dot-stuffed lines: what is signed must be what is read.
         """
@@ -80,7 +99,14 @@ class Signer:
         unsigned = self._field(names, body_hash, at)
         canonical = b"".join(_relaxed_field(name, fields[name]) for name in names)
         canonical += _relaxed_field(b"dkim-signature", unsigned.partition(b":")[2]).removesuffix(b"\r\n")
-        return unsigned + _wrapped(base64.b64encode(self._signature(canonical))) + b"\r\n" + content
+        return Draft(unsigned, canonical, content)
+
+    def signature(self, canonical: bytes) -> bytes:
+        """Return the signature: nearly all of the work, during which other threads run."""
+        from cryptography.hazmat.primitives import hashes
+        from cryptography.hazmat.primitives.asymmetric import padding
+
+        return self.key.sign(canonical, padding.PKCS1v15(), hashes.SHA256())
 
     def _field(self, names: list[bytes], body_hash: bytes, at: datetime) -> bytes:
         """The field up to `b=`. From is listed twice: a second one would have been there to be signed."""
@@ -91,12 +117,6 @@ class Signer:
             b"b=",
         )
         return b"DKIM-Signature: " + b"\r\n ".join(tags)
-
-    def _signature(self, canonical: bytes) -> bytes:
-        from cryptography.hazmat.primitives import hashes
-        from cryptography.hazmat.primitives.asymmetric import padding
-
-        return self.key.sign(canonical, padding.PKCS1v15(), hashes.SHA256())
 
 
 def _read_key(pem: str) -> "RSAPrivateKey":

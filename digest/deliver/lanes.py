@@ -55,7 +55,7 @@ class Lanes:
     ) -> None:
         signer = Signer.of(settings)
         self._envelopes = Envelopes(settings, signer)
-        self._signing = Signing(stock, self._envelopes, clock=clock, signed=self._go_on) if signer else None
+        self._signing = Signing(stock, self._envelopes, signer, clock=clock, signed=self._go_on) if signer else None
         self._stock = stock
         self._journal = journal
         self._relays = relays
@@ -128,9 +128,8 @@ class Lanes:
         if place.lane is None:
             self._open_if_wanted(place)
             return
-        if place.task is not None and not (self._stock.has_ready and place.lane.room):
-            return  # its task looks again when the next outcome has come
-        self._fill(place)
+        if place.task is None or (self._stock.has_ready and place.lane.room):
+            self._fill(place)  # a place with a task looks itself when the next outcome has come
         if place.task is None and (place.under_way or not place.lane.is_usable or self._relays.should_move(place)):
             self._start(place)
 
@@ -179,7 +178,10 @@ class Lanes:
             self._relays.closed(place)
             if self._relays.is_trying(place) and not self._is_closing:
                 self._open_if_wanted(place)  # before another does
-        self.feed()
+        if place.lane is None or self._is_closing or self._relays.are_paused:
+            self.feed()
+        else:
+            self._feed(place)  # nothing has changed for the others
 
     async def _close_if_over(self, place: Place) -> None:
         if place.lane is not None and (not place.lane.is_usable or self._relays.should_move(place)):

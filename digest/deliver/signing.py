@@ -8,7 +8,8 @@ with that. What is given back while it is being signed is let go by the stock.
 Signed is before marked: a mail that waits for its signature is not in doubt when the worker is killed. How many are
 signed ahead is bounded by the memory they take, the size of a mail each.
 
-A thread is handed a few mails at a time: to hand over one costs a tenth of a signature.
+A thread is handed some mails at a time, and only what the signatures are made of: whatever else it did would keep the
+loop waiting for the interpreter's lock at its every `send` (measured: whole mails made in the threads, 0.25 of L29).
 """
 
 import asyncio
@@ -16,24 +17,27 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import datetime
 
 from digest.clock import Clock
 from digest.deliver.attempt import Envelopes
+from digest.deliver.dkim import Draft, Signer
 from digest.deliver.stock import Due, Stock
 from digest.deliver.transport import Envelope
 
-_AT_ONCE = 8
-_AHEAD = 64
+_AT_ONCE = 16
+_AHEAD = 128
 _MOST_THREADS = 4
 
 
 class Signing:
     """The signing of one worker. `signed` is called when something may be marked."""
 
-    def __init__(self, stock: Stock, envelopes: Envelopes, *, clock: Clock, signed: Callable[[], None]) -> None:
+    def __init__(
+        self, stock: Stock, envelopes: Envelopes, signer: Signer, *, clock: Clock, signed: Callable[[], None]
+    ) -> None:
         self._stock = stock
         self._envelopes = envelopes
+        self._signer = signer
         self._clock = clock
         self._signed = signed
         self._threads: ThreadPoolExecutor | None = None
@@ -46,10 +50,8 @@ class Signing:
         if self._threads is None:
             count = min(_MOST_THREADS, os.cpu_count() or 1)
             self._threads = ThreadPoolExecutor(count, thread_name_prefix="signing")
-        loop, now = asyncio.get_running_loop(), self._clock()
         for start in range(0, len(dues), _AT_ONCE):
-            making = loop.run_in_executor(self._threads, self._make, dues[start : start + _AT_ONCE], now)
-            making.add_done_callback(self._take_in)
+            self._begin(self._threads, dues[start : start + _AT_ONCE])
 
     def finish(self) -> None:
         """Give up what is not signed yet; a few milliseconds, for what is just being signed."""
@@ -57,16 +59,27 @@ class Signing:
             self._threads.shutdown(cancel_futures=True)
             self._threads = None
 
-    def _make(self, dues: list[Due], now: datetime) -> list[Due]:
-        return [replace(due, made=self._envelope(due, now)) for due in dues]
+    def _begin(self, threads: ThreadPoolExecutor, dues: list[Due]) -> None:
+        now, failed = self._clock(), []
+        drafts: list[tuple[Due, Envelope, Draft]] = []
+        for due in dues:
+            try:
+                drafts.append((due, *self._envelopes.draft(due, now=now)))
+            except Exception as error:  # told by whoever hands it over
+                failed.append(replace(due, made=error))
+        self._stock.put_signed(failed)
+        texts = [draft.canonical for _, _, draft in drafts]
+        signing = asyncio.get_running_loop().run_in_executor(threads, self._signatures, texts)
+        signing.add_done_callback(lambda done: self._take_in(drafts, done))
 
-    def _envelope(self, due: Due, now: datetime) -> Envelope | Exception:
-        try:
-            return self._envelopes.make(due, eight_bit=False, now=now)
-        except Exception as error:  # told by whoever hands it over
-            return error
+    def _signatures(self, texts: list[bytes]) -> list[bytes]:
+        return [self._signer.signature(text) for text in texts]
 
-    def _take_in(self, making: asyncio.Future[list[Due]]) -> None:
-        if not making.cancelled():
-            self._stock.put_signed(making.result())
-            self._signed()
+    def _take_in(self, drafts: list[tuple[Due, Envelope, Draft]], signing: asyncio.Future[list[bytes]]) -> None:
+        if signing.cancelled():
+            return
+        self._stock.put_signed(
+            replace(due, made=replace(envelope, content=draft.signed(signature)))
+            for (due, envelope, draft), signature in zip(drafts, signing.result(), strict=True)
+        )
+        self._signed()
