@@ -5,13 +5,15 @@ import base64
 
 import dkim
 import pytest
+import sqlalchemy as sa
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from digest.config import Settings
 from digest.database import Database
+from digest.database.tables import deliveries
 from digest.deliver.sender import Sender
-from digest.models.deliveries import DeliveryState, Mail
+from digest.models.deliveries import DeliveryState, Lane, Mail
 from tests.support import ledger
 from tests.support.clock import StoppedClock
 from tests.support.relay import relay_to
@@ -51,6 +53,26 @@ async def test_every_mail_of_an_edition_goes_out_signed(
     assert sorted(server.recipients) == sorted(edition.recipients)
     assert await ledger.states(database) == {ACCEPTED: 60}
     assert all(dkim.verify(mail.content, dnsfunc=lambda name, timeout=5: record) for mail in server.mails)
+
+
+async def test_a_share_goes_out_under_its_own_name(database: Database, clock: StoppedClock, signing: Settings) -> None:
+    """T21: own return path and signing domain, so that complaints about shares do not hurt the editions."""
+    settings = signing.model_copy(
+        update={"share_address": "share@share.gaon.example", "abuse_contact": "abuse@gaon.example"}
+    )
+    await ledger.make_single(database, at=clock(), recipient="operator@gaon.example")
+    shared = await ledger.make_single(database, at=clock(), recipient="friend@naru.example")
+    async with database.begin() as connection:
+        await connection.execute(sa.update(deliveries).where(deliveries.c.id == shared).values(lane=Lane.SHARE))
+
+    async with HostileServer() as server:
+        await Sender(database, settings, relay_to(server), clock=clock, owner="a").send_due()
+
+    sent = {mail.recipient: mail for mail in server.mails}
+    assert sent["friend@naru.example"].envelope_from == "share@share.gaon.example"
+    assert b"d=share.gaon.example;" in sent["friend@naru.example"].content
+    assert sent["operator@gaon.example"].envelope_from == str(settings.sender)
+    assert b"d=share." not in sent["operator@gaon.example"].content
 
 
 async def test_what_is_being_signed_at_a_stop_is_given_back(
