@@ -196,6 +196,7 @@ class SharePages:
             "mailto": self._mailto(article),
             "filled": replace(filled, friends=room, ticket=filled.ticket or proof.ticket(self.settings, now)),
             "problem": problem,
+            "has_mistakes": bool(mistakes),
             "mistakes": {"sender": "", "friend": "", "name": "", "note": "", **mistakes},
             "name_letters": words.NAME_LETTERS,
             "note_letters": words.NOTE_LETTERS,
