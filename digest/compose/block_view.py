@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from digest.compose import adverts
-from digest.compose.view import clean, short_link
+from digest.compose.plain import clean, short_link
 from digest.config import Settings
 from digest.models.editions import Block, BlockKind
 

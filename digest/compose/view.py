@@ -5,34 +5,26 @@ language and the newspaper's zone, so that templates hold layout and sentences a
 sub-headlines are verbatim (신문법 제10조②). What a source's rights do not allow is not in the record at all: of a
 `link_only` article neither sub-headlines, excerpt nor picture can reach a template.
 
-Article texts are strangers' words: control characters are taken out here, once, so that no title can open a slot of
-`digest.splice`, end a header line or break a line of the text part. Escaping is the renderer's. Pure.
+Article texts are strangers' words and are made `plain` here, once. Escaping is the renderer's. Pure.
 """
 
-import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from html import escape
-from typing import TYPE_CHECKING
 
 from digest import links
+from digest.compose.block_view import BlockView
+from digest.compose.plain import clean, cut, is_short, short_link
 from digest.config import Settings
 from digest.languages import Words, words
 from digest.models.articles import Article, CorrectionKind, Picture
 from digest.models.editions import Correction, Edition, PlacedArticle, Placement, Role
 from digest.models.sources import Rights
 
-if TYPE_CHECKING:
-    from digest.compose.block_view import BlockView
-
 PICTURE_WIDTH = 552  # pixels: the mail's 600 less its margins
 PICTURE_MAX_HEIGHT = 736  # a portrait picture is made narrower rather than higher than a screen
 ALTERNATIVE_LETTERS = 100
-LINK_MAX_OCTETS = 800  # as it is written in HTML; no line of a mail can hold a much longer one (RFC 5322 §2.1.1)
 MOST_READ_COUNT = 5
 SUMMARY_LETTERS = 90  # about what inboxes show behind the subject
-_PROLONGING = {"Mn", "Me", "Mc", "Sk"}
-_JOINER = "\u200d"
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +127,7 @@ class EditionView:
     identity: tuple[str, ...]
     corrections: tuple[CorrectionView, ...] = ()
     noticed: SectionView | None = None
-    blocks: "tuple[BlockView, ...]" = ()
+    blocks: tuple[BlockView, ...] = ()
 
     @property
     def is_advert(self) -> bool:
@@ -176,7 +168,7 @@ def view(
     articles: Sequence[PlacedArticle],
     language: str,
     *,
-    blocks: "Sequence[BlockView]" = (),
+    blocks: Sequence[BlockView] = (),
 ) -> EditionView:
     """Prepare `edition` for its templates: the articles of one variant in any order, left-out ones too, and blocks."""
     said = words(language)
@@ -207,40 +199,6 @@ def view(
         corrections=tuple(_correction(one, settings, said) for one in edition.corrections),
         noticed=_section("", first, settings, said) if first else None,
         blocks=tuple(blocks),
-    )
-
-
-def clean(text: str) -> str:
-    """Return `text` on one line: control characters and line ends become blanks, broken surrogates a mark."""
-    if not text.isprintable():  # also true of blanks and signs that are kept; false of nothing that is not
-        text = "".join(map(_cleaned, text))
-    return text.strip()
-
-
-def cut(text: str, letters: int) -> str:
-    """Return `text` with at most `letters` characters, cut with `…`, never within what is seen as one character."""
-    if len(text) <= letters:
-        return text
-    end = letters - 1
-    while end > 0 and (_prolongs(text[end]) or text[end - 1] == _JOINER):
-        end -= 1
-    return text[:end].rstrip() + "…"
-
-
-def _cleaned(char: str) -> str:
-    category = unicodedata.category(char)
-    if category == "Cs":
-        return "\ufffd"
-    return " " if category in {"Cc", "Zl", "Zp"} else char
-
-
-def _prolongs(char: str) -> bool:
-    """Tell whether `char` belongs to the one before it: accents, emoji parts, the vowels of decomposed Hangul."""
-    return (
-        char == _JOINER
-        or "\u1160" <= char <= "\u11ff"
-        or "\U0001f1e6" <= char <= "\U0001f1ff"
-        or unicodedata.category(char) in _PROLONGING
     )
 
 
@@ -287,16 +245,6 @@ def _correction(correction: Correction, settings: Settings, said: Words) -> Corr
     )
 
 
-def short_link(url: str, settings: Settings) -> str:
-    """Return `url` without blanks; a monstrous one would make the whole edition unsendable: the site stands for it."""
-    url = "".join(clean(url).split())
-    return url if _is_short(url) else settings.newspaper_site
-
-
-def _is_short(url: str) -> bool:
-    return 0 < len(escape(url).encode("utf-8")) <= LINK_MAX_OCTETS
-
-
 def shared_article(article: Article, section: str, settings: Settings, said: Words) -> ArticleView:
     """Return what is shown of one article by itself, as its source's rights allow."""
     placement = Placement(article.id, article.revision, Role.LEAD, section, 0)
@@ -329,7 +277,7 @@ def _noticed(placed: PlacedArticle) -> tuple[str, ...]:
 
 def _picture(picture: Picture, title: str) -> PictureView | None:
     url = "".join(clean(picture.url).split())
-    if not _is_short(url):
+    if not is_short(url):
         return None
     width, height = picture.width or 0, picture.height or 0
     shown = PictureView(url, cut(title, ALTERNATIVE_LETTERS), clean(picture.caption), PICTURE_WIDTH, None)

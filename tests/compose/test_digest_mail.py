@@ -13,7 +13,8 @@ from selectolax.lexbor import LexborHTMLParser
 
 from digest import splice
 from digest.compose.kinds import KINDS, digest
-from digest.compose.view import clean, cut, view
+from digest.compose.plain import clean, cut
+from digest.compose.view import view
 from digest.config import Settings
 from digest.deliver import wire
 from digest.models.articles import ArticleText, MostRead

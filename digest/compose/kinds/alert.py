@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from digest import splice
 from digest.compose import lines, mime, specimens
 from digest.compose.kind import Composed
+from digest.compose.plain import clean, cut
 from digest.compose.render import Renderer
-from digest.compose.view import clean, cut
 from digest.config import Settings
 from digest.languages import words
 from digest.models.alerts import Alert

@@ -18,8 +18,9 @@ from dataclasses import dataclass, replace
 from digest import links, splice
 from digest.compose import adverts, block_view, lines, mime, specimens
 from digest.compose.kind import Composed
+from digest.compose.plain import cut
 from digest.compose.render import ONLY_EDITORIAL, Renderer
-from digest.compose.view import ArticleView, EditionView, HeadlineView, SectionView, cut, view
+from digest.compose.view import ArticleView, EditionView, HeadlineView, SectionView, view
 from digest.config import Settings
 from digest.models.deliveries import Mail, MessageKind
 from digest.models.editions import BlockKind, Edition, PlacedArticle

@@ -9,8 +9,9 @@ it has no List-* headers.
 from digest import links, splice
 from digest.compose import lines, mime
 from digest.compose.kind import Composed
+from digest.compose.plain import clean, cut
 from digest.compose.render import Renderer
-from digest.compose.view import clean, cut, identity
+from digest.compose.view import identity
 from digest.config import Settings
 from digest.languages import words
 from digest.models.deliveries import Mail, MessageKind

@@ -13,8 +13,9 @@ from enum import StrEnum
 from digest import links, splice
 from digest.compose import lines, mime, specimens
 from digest.compose.kind import Composed
+from digest.compose.plain import clean, cut
 from digest.compose.render import Renderer
-from digest.compose.view import clean, cut, identity
+from digest.compose.view import identity
 from digest.config import Settings
 from digest.languages import words
 from digest.models.deliveries import Mail, MessageKind

@@ -8,8 +8,9 @@ picture that counts. The link that refuses all further shares is a slot, filled 
 from digest import links, splice
 from digest.compose import lines, mime, specimens
 from digest.compose.kind import Composed
+from digest.compose.plain import clean, cut
 from digest.compose.render import Renderer
-from digest.compose.view import clean, cut, identity, shared_article
+from digest.compose.view import identity, shared_article
 from digest.config import Settings
 from digest.languages import words
 from digest.models.articles import Article
