@@ -245,9 +245,9 @@ def _correction(correction: Correction, settings: Settings, said: Words) -> Corr
     )
 
 
-def shared_article(article: Article, section: str, settings: Settings, said: Words) -> ArticleView:
+def shared_article(article: Article, settings: Settings, said: Words) -> ArticleView:
     """Return what is shown of one article by itself, as its source's rights allow."""
-    placement = Placement(article.id, article.revision, Role.LEAD, section, 0)
+    placement = Placement(article.id, article.revision, Role.LEAD, article.text.section, 0)
     return _article(PlacedArticle(placement, article), settings, said)
 
 

@@ -207,7 +207,7 @@ class SharePages:
         return self.templates.page("share/form.html", context, language=language, status=status, headers=headers)
 
     def _shown(self, article: Article, language: str) -> dict[str, object]:
-        view = shared_article(article, article.text.section, self.settings, words_of(language))
+        view = shared_article(article, self.settings, words_of(language))
         has_picture = view.picture is not None and self.policy.allows_picture(view.picture.url)
         return {"article": view, "picture": view.picture if has_picture else None}
 

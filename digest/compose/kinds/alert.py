@@ -8,10 +8,9 @@ headers and no unsubscribe link that would do nothing.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from digest import splice
-from digest.compose import lines, mime, specimens
+from digest.compose import single, specimens
 from digest.compose.kind import Composed
-from digest.compose.plain import clean, cut
+from digest.compose.plain import clean
 from digest.compose.render import Renderer
 from digest.config import Settings
 from digest.languages import words
@@ -19,7 +18,6 @@ from digest.models.alerts import Alert
 from digest.models.deliveries import Mail, MessageKind
 
 _LANGUAGE = "en"
-SUBJECT_LETTERS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,20 +38,7 @@ def compose(renderer: Renderer, settings: Settings, alerts: Sequence[Alert]) -> 
         "alerts": [_view(alert, settings) for alert in alerts],
         "zone": settings.time_zone,
     }
-    subject = renderer.text("alert/subject.txt", _LANGUAGE, context)
-    subject = cut(" ".join(subject.split()), SUBJECT_LETTERS)
-    stream = mime.Stream(
-        kind=MessageKind.ALERT,
-        from_name=settings.from_name,
-        sender=settings.sender,
-        reply_to=settings.reply_to,
-    )
-    return Mail(
-        subject=subject,
-        headers=mime.header_block(stream, subject),
-        text=splice.checked(lines.text_lines(renderer.text("alert/body.txt", _LANGUAGE, context)), allowed=()),
-        html=splice.checked(lines.html_lines(renderer.mail_html("alert/body.mjml", _LANGUAGE, context)), allowed=()),
-    )
+    return single.compose(renderer, single.own_stream(settings, MessageKind.ALERT), _LANGUAGE, context)
 
 
 def specimen(renderer: Renderer, settings: Settings, language: str) -> Composed:  # noqa: ARG001  # the contract's

@@ -9,18 +9,14 @@ headers: there is nothing to leave.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from digest import links, splice
-from digest.compose import lines, mime
+from digest import splice
+from digest.compose import single
 from digest.compose.kind import Composed
-from digest.compose.plain import clean, cut
 from digest.compose.render import Renderer
-from digest.compose.view import identity
 from digest.config import Settings
-from digest.languages import words
 from digest.models.deliveries import Mail, MessageKind
 
 HOURS = 72
-SUBJECT_LETTERS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,31 +30,13 @@ class Notice:
 def compose(renderer: Renderer, settings: Settings, language: str, notices: Sequence[Notice]) -> Mail:
     """Compose the mail that asks for confirmation. Raises `TemplateError` for a mistake in a template."""
     context = {
-        "newspaper": clean(settings.newspaper_name),
-        "site_url": settings.newspaper_site,
-        "privacy_url": links.privacy_url(settings.base_url),
-        "identity": identity(settings, words(language)),
+        **single.imprint(settings, language),
         "notices": notices,
         "hours": HOURS,
         "confirm_url": splice.marker(splice.CONFIRM_URL),
     }
-    subject = renderer.text("confirm/subject.txt", language, context)
-    subject = cut(" ".join(subject.split()), SUBJECT_LETTERS)
-    stream = mime.Stream(
-        kind=MessageKind.CONFIRM,
-        from_name=settings.from_name,
-        sender=settings.sender,
-        reply_to=settings.reply_to,
-    )
-    allowed = (splice.CONFIRM_URL,)
-    return Mail(
-        subject=subject,
-        headers=mime.header_block(stream, subject),
-        text=splice.checked(lines.text_lines(renderer.text("confirm/body.txt", language, context)), allowed=allowed),
-        html=splice.checked(
-            lines.html_lines(renderer.mail_html("confirm/body.mjml", language, context)), allowed=allowed
-        ),
-    )
+    stream = single.own_stream(settings, MessageKind.CONFIRM)
+    return single.compose(renderer, stream, language, context, slots=[splice.CONFIRM_URL])
 
 
 def specimen(renderer: Renderer, settings: Settings, language: str) -> Composed:

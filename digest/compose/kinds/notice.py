@@ -10,17 +10,14 @@ from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 
-from digest import links, splice
-from digest.compose import lines, mime, specimens
+from digest import links
+from digest.compose import single, specimens
 from digest.compose.kind import Composed
-from digest.compose.plain import clean, cut
+from digest.compose.plain import clean
 from digest.compose.render import Renderer
-from digest.compose.view import identity
 from digest.config import Settings
 from digest.languages import words
 from digest.models.deliveries import Mail, MessageKind
-
-SUBJECT_LETTERS = 100
 
 
 class Result(StrEnum):
@@ -35,31 +32,14 @@ def compose(
     renderer: Renderer, settings: Settings, language: str, result: Result, *, at: datetime, titles: Sequence[str] = ()
 ) -> Mail:
     """Compose the notice of `result`, which came about `at`. Raises `TemplateError` for a mistake in a template."""
-    said = words(language)
     context = {
-        "newspaper": clean(settings.newspaper_name),
-        "site_url": settings.newspaper_site,
-        "privacy_url": links.privacy_url(settings.base_url),
+        **single.imprint(settings, language),
         "subscribe_url": links.subscribe_url(settings.base_url),
-        "identity": identity(settings, said),
         "result": result.value,
-        "date": said.date(at, settings.zone),
+        "date": words(language).date(at, settings.zone),
         "titles": [clean(title) for title in titles],
     }
-    subject = renderer.text("notice/subject.txt", language, context)
-    subject = cut(" ".join(subject.split()), SUBJECT_LETTERS)
-    stream = mime.Stream(
-        kind=MessageKind.NOTICE,
-        from_name=settings.from_name,
-        sender=settings.sender,
-        reply_to=settings.reply_to,
-    )
-    return Mail(
-        subject=subject,
-        headers=mime.header_block(stream, subject),
-        text=splice.checked(lines.text_lines(renderer.text("notice/body.txt", language, context)), allowed=()),
-        html=splice.checked(lines.html_lines(renderer.mail_html("notice/body.mjml", language, context)), allowed=()),
-    )
+    return single.compose(renderer, single.own_stream(settings, MessageKind.NOTICE), language, context)
 
 
 def specimen(renderer: Renderer, settings: Settings, language: str) -> Composed:

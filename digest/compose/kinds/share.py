@@ -6,11 +6,11 @@ picture that counts. The link that refuses all further shares is a slot, filled 
 """
 
 from digest import links, splice
-from digest.compose import lines, mime, specimens
+from digest.compose import single, specimens
 from digest.compose.kind import Composed
-from digest.compose.plain import clean, cut
+from digest.compose.plain import clean
 from digest.compose.render import Renderer
-from digest.compose.view import identity, shared_article
+from digest.compose.view import shared_article
 from digest.config import Settings
 from digest.languages import words
 from digest.models.articles import Article
@@ -18,18 +18,13 @@ from digest.models.deliveries import Mail, MessageKind
 from digest.models.shares import NewShare
 
 KEPT_DAYS = 7
-SUBJECT_LETTERS = 100
-_LINKS = (splice.NEVER_URL,)
 
 
 def compose(renderer: Renderer, settings: Settings, *, article: Article, share: NewShare) -> Mail:
     """Compose the mail to the friend. Raises `TemplateError` for a mistake in a template."""
-    language, said = share.language, words(share.language)
     context = {
-        "newspaper": clean(settings.newspaper_name),
-        "site_url": settings.newspaper_site,
-        "identity": identity(settings, said),
-        "article": shared_article(article, article.text.section, settings, said),
+        **single.imprint(settings, share.language),
+        "article": shared_article(article, settings, words(share.language)),
         "sender_name": clean(share.sender_name),
         "sender": share.sender.masked,
         "note": share.note,
@@ -39,20 +34,8 @@ def compose(renderer: Renderer, settings: Settings, *, article: Article, share: 
         "subscribe_url": links.subscribe_url(settings.base_url),
         "never_url": splice.marker(splice.NEVER_URL),
     }
-    subject = cut(" ".join(renderer.text("share/subject.txt", language, context).split()), SUBJECT_LETTERS)
-    stream = mime.Stream(
-        kind=MessageKind.SHARE,
-        from_name=said.gettext("%(paper)s article sharing", paper=clean(settings.newspaper_name)),
-        sender=settings.share_sender or settings.sender,
-        reply_to=share.sender,
-        is_share=True,
-    )
-    return Mail(
-        subject=subject,
-        headers=mime.header_block(stream, subject),
-        text=splice.checked(lines.text_lines(renderer.text("share/body.txt", language, context)), allowed=_LINKS),
-        html=splice.checked(lines.html_lines(renderer.mail_html("share/body.mjml", language, context)), allowed=_LINKS),
-    )
+    stream = single.share_stream(settings, MessageKind.SHARE, share.language, reply_to=share.sender)
+    return single.compose(renderer, stream, share.language, context, slots=[splice.NEVER_URL])
 
 
 def specimen(renderer: Renderer, settings: Settings, language: str) -> Composed:
