@@ -67,6 +67,14 @@ def parse(text: str) -> Address:
 
 
 @lru_cache(maxsize=1000)  # lists of readers have few domains, and looking at one costs more than all the rest
+def parse_or_none(text: str) -> Address | None:
+    """Read one address as `parse` does; None for what is none."""
+    try:
+        return parse(text)
+    except BadAddressError:
+        return None
+
+
 def _ascii_domain(domain: str) -> str:
     try:
         checked = validate_email(

@@ -13,7 +13,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from digest.addresses import Address, parse
+from digest.addresses import Address, parse, parse_or_none
 from digest.database import consents as ledger
 from digest.database import deliveries as delivery_rows
 from digest.database import shares, suppressions
@@ -32,7 +32,6 @@ from digest.database.tables import (
     signups,
     subscribers,
 )
-from digest.errors import BadAddressError
 from digest.models.consents import ConsentAct, ConsentWay, NewConsent, SuppressionReason
 from digest.models.deliveries import DropReason, Lane
 from digest.models.editions import EditionState
@@ -144,7 +143,7 @@ async def never_readers(connection: Connection, before: datetime, *, limit: int)
         .distinct()
         .limit(limit)
     )
-    found = [(_parsed(row.address), row.address_hash) for row in rows]
+    found = [(parse_or_none(row.address), row.address_hash) for row in rows]
     return [Due(address, address_hash, None) for address, address_hash in found if address is not None]
 
 
@@ -230,13 +229,6 @@ def _why_gone(state: SubscriberState, asked_at: datetime | None) -> SuppressionR
     return SuppressionReason.LEFT_FOR_GOOD if state is SubscriberState.LEFT else SuppressionReason.PERSON
 
 
-def _parsed(text: str) -> Address | None:
-    try:
-        return parse(text)
-    except BadAddressError:
-        return None
-
-
 async def _readers(connection: Connection, due: Due) -> list[int]:
     is_theirs = sa.or_(_s.address_hash == due.address_hash, _s.address_key == due.address.key)
     return list((await connection.execute(sa.select(_s.id).where(is_theirs))).scalars())
@@ -247,7 +239,7 @@ async def _earlier(connection: Connection, readers: Sequence[int]) -> dict[str, 
     is_readers = sa.exists().where(_s.address_hash == _c.address_hash)
     had = sa.and_(_c.subscriber_id.in_(readers), _c.address.is_not(None), ~is_readers)
     rows = await connection.execute(sa.select(_c.address_hash, _c.address).where(had).distinct())
-    found = {row.address_hash: _parsed(row.address) for row in rows}
+    found = {row.address_hash: parse_or_none(row.address) for row in rows}
     return {address_hash: address for address_hash, address in found.items() if address is not None}
 
 

@@ -18,12 +18,10 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from digest import addresses, proof
-from digest.addresses import Address
 from digest.clock import Clock
 from digest.compose.render import Renderer
 from digest.config import Settings
 from digest.database import Database
-from digest.errors import BadAddressError
 from digest.languages import LANGUAGES
 from digest.models.consents import ConsentWay
 from digest.models.keys import KeyScope, SiteKey
@@ -191,7 +189,7 @@ class Subscriptions:
     async def subscribe(self, call: Call, body: NewSubscription) -> Received:
         """Store the request and queue its mail, as the form does."""
         assert call.key is not None  # the operation has a scope
-        address = _parsed(body.address)
+        address = addresses.parse_or_none(body.address)
         mistakes = [*self._mistakes(body), *_mistakes_of_place(call.key, body)]
         if address is None:
             mistakes.insert(0, Mistake("/address", "address"))
@@ -264,10 +262,3 @@ def _shown(text: consent.ConsentText) -> ConsentText:
             "items": [{"name": name, "words": says} for name, says in text.items],
         }
     )
-
-
-def _parsed(text: str) -> Address | None:
-    try:
-        return addresses.parse(text)
-    except BadAddressError:
-        return None

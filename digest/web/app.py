@@ -11,7 +11,7 @@ from pathlib import Path
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.routing import BaseRoute, Route
+from starlette.routing import Route
 
 from digest.clock import Clock
 from digest.compose.render import Renderer
@@ -25,6 +25,7 @@ from digest.web.api_problems import Refusals
 from digest.web.guard import Guard, Policy, picture_origins
 from digest.web.metrics import Gather
 from digest.web.pages import Pages
+from digest.web.pages import routes as page_routes
 from digest.web.proxies import TrueClient
 from digest.web.templating import Templates
 
@@ -51,15 +52,7 @@ def build(
     kept_mails = None if settings.has_relay else outbox_dir
     renderer = Renderer(settings.templates_dir)
     pages = Pages(database, settings, clock, templates, renderer, policy, has_outbox=kept_mails is not None)
-    routes: list[BaseRoute] = [
-        *(Route(path, pages.folder, name="folder") for path in ("/outbox", "/sample")),
-        Route("/", pages.home, name="home"),
-        Route("/healthz", pages.health, name="health"),
-        Route("/readyz", pages.ready, name="ready"),
-        Route("/editions/{edition_id}", pages.edition, name="edition"),
-        Route("/u/{token}", pages.unsubscribe, name="unsubscribe", methods=["GET", "POST"]),
-        Route("/static/{name}", pages.static, name="static"),
-    ]
+    routes = page_routes(pages)
     routes += preferences.routes(database, settings, clock, templates, renderer)
     signing_up = subscribe_pages.SubscribePages(database, settings, clock, templates, renderer, policy)
     routes += subscribe_pages.routes(signing_up)

@@ -17,6 +17,7 @@ import jinja2
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
 
 from digest.clock import Clock
 from digest.compose import composer
@@ -170,3 +171,16 @@ class Pages:
         context = {"status": status, "matter": matter}
         fixed = {**_NOT_KEPT, **headers}
         return self.templates.page("error.html", context, language=language, status=status, headers=fixed)
+
+
+def routes(pages: Pages) -> list[BaseRoute]:
+    """Return the routes of these pages."""
+    return [
+        *(Route(path, pages.folder, name="folder") for path in ("/outbox", "/sample")),
+        Route("/", pages.home, name="home"),
+        Route("/healthz", pages.health, name="health"),
+        Route("/readyz", pages.ready, name="ready"),
+        Route("/editions/{edition_id}", pages.edition, name="edition"),
+        Route("/u/{token}", pages.unsubscribe, name="unsubscribe", methods=["GET", "POST"]),
+        Route("/static/{name}", pages.static, name="static"),
+    ]

@@ -20,27 +20,26 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from digest import addresses, links, proof
-from digest.addresses import Address
 from digest.clock import Clock
 from digest.compose.kinds.share import KEPT_DAYS
 from digest.compose.render import Renderer
 from digest.compose.view import shared_article
 from digest.config import Settings
 from digest.database import Database, shares
-from digest.errors import BadAddressError, NotFoundError
+from digest.errors import NotFoundError
 from digest.hashes import address_hash
 from digest.languages import words as words_of
 from digest.models.articles import Article
 from digest.share import request as share_request
 from digest.share import sender, words
 from digest.share.request import Asked, Wanted
+from digest.web.forms import SHOWN_LETTERS, on_one_line, text_of, texts_of
 from digest.web.guard import Policy
 from digest.web.templating import Templates
 
 _NOT_KEPT = {"Cache-Control": "no-store", "X-Robots-Tag": "noindex"}
 _UNANSWERED = 422
 _MAILTO_LETTERS = 1800
-_SHOWN_LETTERS = 254
 _MAX_ID = 2**48
 
 
@@ -117,7 +116,7 @@ class SharePages:
         opened_at = proof.opened_at(self.settings, filled.ticket, now)
         if opened_at is None:
             return self._form(request, article, replace(filled, ticket=""), problem="old")
-        if _text(posted, "website"):  # no person sees this field
+        if text_of(posted, "website"):  # no person sees this field
             return self._asked(request, article, Asked.CONFIRM)
         if now < opened_at + proof.OPEN_AT_LEAST:
             return self._form(request, article, filled, problem="fast", status=_UNANSWERED)
@@ -136,7 +135,7 @@ class SharePages:
                 self.settings,
                 self.renderer,
                 wanted,
-                payload=_text(posted, "proof"),
+                payload=text_of(posted, "proof"),
                 is_confirmed=is_confirmed,
                 now=now,
             )
@@ -151,11 +150,12 @@ class SharePages:
     def _wanted(self, request: Request, article: Article, filled: Filled) -> tuple[Wanted | None, dict[str, str]]:
         """Return what is asked for, or None and what is wrong with which field."""
         mistakes: dict[str, str] = {}
-        given_sender = _parsed(filled.sender)
-        friends = tuple({each.key: each for each in map(_parsed, filter(None, filled.friends)) if each}.values())
+        given_sender = addresses.parse_or_none(filled.sender)
+        friends = [addresses.parse_or_none(each) for each in filled.friends if each]
+        once = tuple({each.key: each for each in friends if each}.values())
         if given_sender is None:
             mistakes["sender"] = "address"
-        if not friends or any(_parsed(each) is None for each in filled.friends if each):
+        if not friends or None in friends:
             mistakes["friend"] = "address"
         name, name_problem = words.name(filled.name)
         note, note_problem = words.note(filled.note)
@@ -165,17 +165,17 @@ class SharePages:
             return None, mistakes
         host = request.client.host if request.client else None
         language = self.templates.language_of(request)
-        return Wanted(article.id, given_sender, name, friends, note, language, host), {}
+        return Wanted(article.id, given_sender, name, once, note, language, host), {}
 
     def _read(self, posted: FormData) -> Filled:
-        friends = [_on_one_line(value) for value in posted.getlist("friend") if isinstance(value, str)]
+        friends = [on_one_line(value) for value in texts_of(posted, "friend")]
         friends = friends[: self.settings.share_friends]
         return Filled(
-            sender=_on_one_line(_text(posted, "sender")),
-            name=_text(posted, "name")[:_SHOWN_LETTERS],
+            sender=on_one_line(text_of(posted, "sender")),
+            name=text_of(posted, "name")[:SHOWN_LETTERS],
             friends=tuple(friends) or ("",),
-            note=_text(posted, "note")[: 4 * words.NOTE_LETTERS],
-            ticket=_text(posted, "ticket"),
+            note=text_of(posted, "note")[: 4 * words.NOTE_LETTERS],
+            ticket=text_of(posted, "ticket"),
         )
 
     def _form(
@@ -261,19 +261,3 @@ def routes(pages: SharePages) -> list[BaseRoute]:
         Route("/share/{token}", pages.release, name="share-release", methods=["GET", "POST"]),
         Route("/never/{token}", pages.never, name="never", methods=["GET", "POST"]),
     ]
-
-
-def _on_one_line(text: str) -> str:
-    return "".join(char if char.isprintable() else "\ufffd" for char in text.strip()[: _SHOWN_LETTERS + 1])
-
-
-def _parsed(text: str) -> Address | None:
-    try:
-        return addresses.parse(text)
-    except BadAddressError:
-        return None
-
-
-def _text(posted: FormData, name: str) -> str:
-    value = posted.get(name, "")
-    return value if isinstance(value, str) else ""

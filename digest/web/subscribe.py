@@ -24,15 +24,14 @@ from digest.clock import Clock
 from digest.compose.render import Renderer
 from digest.config import Settings
 from digest.database import Database
-from digest.errors import BadAddressError
 from digest.models.consents import ConsentWay
 from digest.models.editions import ALL_SECTIONS
 from digest.subscribe import signup, typos
 from digest.subscribe.signup import Asked, Wanted
+from digest.web.forms import on_one_line, text_of, texts_of
 from digest.web.guard import Policy, is_from_elsewhere
 from digest.web.templating import Templates
 
-SHOWN_LETTERS = 254
 _NOT_KEPT = {"Cache-Control": "no-store", "X-Robots-Tag": "noindex"}
 _UNANSWERED = 422
 
@@ -110,22 +109,22 @@ class SubscribePages:
         opened_at = proof.opened_at(self.settings, filled.ticket, now)
         if opened_at is None:
             return self._form(request, replace(filled, ticket="", is_agreed=False, wants_adverts=False), problem="old")
-        if _text(posted, "website"):  # no person sees this field
+        if text_of(posted, "website"):  # no person sees this field
             return self._sent(request, filled.address)
         if now < opened_at + proof.OPEN_AT_LEAST:
             return self._form(request, filled, problem="fast", status=_UNANSWERED)
-        address = _parsed(filled.address)
+        address = addresses.parse_or_none(filled.address)
         if address is None or not (filled.slots and filled.is_agreed and filled.is_old_enough):
             return self._form(request, filled, has_mistakes=True, status=_UNANSWERED)
         offered = typos.offered(address)
-        match _text(posted, "meant"):
+        match text_of(posted, "meant"):
             case "offered" if offered:
                 address = offered
             case "typed":
                 pass
             case _ if offered:
                 return self._form(request, filled, offered=offered, status=_UNANSWERED)
-        return await self._ask(request, replace(filled, address=str(address)), address, _text(posted, "proof"))
+        return await self._ask(request, replace(filled, address=str(address)), address, text_of(posted, "proof"))
 
     async def _ask(self, request: Request, filled: Filled, address: Address, payload: str) -> Response:
         wanted = Wanted(
@@ -148,14 +147,14 @@ class SubscribePages:
         slots = {slot.name for slot in self.settings.editions}
         sections = known_sections(self.settings)
         return Filled(
-            address=_shown(_text(posted, "address")),
-            slots=tuple(sorted(slots.intersection(_texts(posted, "slot")))),
-            sections=tuple(sorted(set(sections).intersection(_texts(posted, "section")))),
-            is_agreed=_text(posted, "agree") == "yes",
-            wants_adverts=_text(posted, "advert") == "yes",
-            is_old_enough=_text(posted, "age") == "yes",
-            how=ConsentWay.SITE_FORM if _text(posted, "how") == ConsentWay.SITE_FORM else ConsentWay.PAGE,
-            ticket=_text(posted, "ticket"),
+            address=on_one_line(text_of(posted, "address")),
+            slots=tuple(sorted(slots.intersection(texts_of(posted, "slot")))),
+            sections=tuple(sorted(set(sections).intersection(texts_of(posted, "section")))),
+            is_agreed=text_of(posted, "agree") == "yes",
+            wants_adverts=text_of(posted, "advert") == "yes",
+            is_old_enough=text_of(posted, "age") == "yes",
+            how=ConsentWay.SITE_FORM if text_of(posted, "how") == ConsentWay.SITE_FORM else ConsentWay.PAGE,
+            ticket=text_of(posted, "ticket"),
         )
 
     def _form(
@@ -174,7 +173,7 @@ class SubscribePages:
             "filled": replace(filled, ticket=filled.ticket or proof.ticket(self.settings, now)),
             "problem": problem,
             "has_mistakes": has_mistakes,
-            "address_is_wrong": has_mistakes and _parsed(filled.address) is None,
+            "address_is_wrong": has_mistakes and addresses.parse_or_none(filled.address) is None,
             "offered": offered,
             "slots": self.settings.editions,
             "sections": known_sections(self.settings),
@@ -218,24 +217,3 @@ def known_sections(settings: Settings) -> tuple[str, ...]:
     named = [section for slot in settings.editions for section in slot.sections if section != ALL_SECTIONS]
     named += [spec.section for spec in settings.sources if spec.section]
     return tuple(dict.fromkeys(named))
-
-
-def _shown(text: str) -> str:
-    """Return what was typed on one line, whatever cannot be seen as a mark: it stays wrong and comes back visibly."""
-    return "".join(char if char.isprintable() else "\ufffd" for char in text.strip()[: SHOWN_LETTERS + 1])
-
-
-def _parsed(text: str) -> Address | None:
-    try:
-        return addresses.parse(text)
-    except BadAddressError:
-        return None
-
-
-def _text(posted: FormData, name: str) -> str:
-    value = posted.get(name, "")
-    return value if isinstance(value, str) else ""
-
-
-def _texts(posted: FormData, name: str) -> list[str]:
-    return [value for value in posted.getlist(name) if isinstance(value, str)]
