@@ -47,7 +47,6 @@ async def add(connection: Connection, share: NewShare) -> int:
             note=share.note,
             language=share.language,
             report_id=share.report_id,
-            site=share.site,
             created_at=share.created_at,
             expires_at=share.expires_at,
         )
@@ -87,22 +86,12 @@ async def note_delivery(connection: Connection, share_id: int, delivery_id: int)
     await connection.execute(sa.update(shares).where(_s.id == share_id).values(delivery_id=delivery_id))
 
 
-async def of_delivery(connection: Connection, delivery_id: int) -> Share | None:
-    """Return the share whose mail, or whose confirmation mail, this delivery is; None if it is neither."""
-    rows = await connection.execute(
-        sa.select(shares)
-        .where(sa.or_(_s.delivery_id == delivery_id, _s.confirm_delivery_id == delivery_id))
-        .order_by(_s.id)
-        .limit(1)
-    )
-    row = rows.mappings().one_or_none()
-    return None if row is None else _share(row)
-
-
-async def went_to_friend(connection: Connection, share_id: int, delivery_id: int) -> bool:
-    """Whether this delivery is the share itself, and not the mail that asked its sender."""
-    found = await connection.scalar(sa.select(sa.exists().where(_s.id == share_id, _s.delivery_id == delivery_id)))
-    return bool(found)
+async def whose_mail(connection: Connection, delivery_id: int) -> str | None:
+    """Return the hash of whoever got this mail, a share or the question to its sender; None if it is neither."""
+    to_friend = sa.select(_s.recipient_hash).where(_s.delivery_id == delivery_id)
+    to_sender = sa.select(_s.sender_hash).where(_s.confirm_delivery_id == delivery_id)
+    found = await connection.execute(sa.union_all(to_friend, to_sender).limit(1))
+    return found.scalar_one_or_none()
 
 
 async def count(connection: Connection, article_id: int, *, on: date) -> None:
@@ -127,19 +116,9 @@ async def article_at(connection: Connection, link: str) -> int | None:
     return (await connection.execute(found.order_by(articles.c.id).limit(1))).scalar_one_or_none()
 
 
-async def refuse(connection: Connection, address_hash: str, *, at: datetime) -> bool:
-    """Let nothing be shared with this address any more; return whether that is new. Editions go on."""
-    added = await connection.execute(
-        insert_once(connection, share_refusals)
-        .values(address_hash=address_hash, at=at)
-        .returning(share_refusals.c.address_hash)
-    )
-    return added.scalar_one_or_none() is not None
-
-
-async def is_refused(connection: Connection, address_hash: str) -> bool:
-    """Whether this address wants no shares, or must not be written to at all."""
-    return bool((await connection.execute(sa.select(_wants_none(sa.literal(address_hash))))).scalar_one())
+async def refuse(connection: Connection, address_hash: str, *, at: datetime) -> None:
+    """Let nothing be shared with this address any more; twice is as good as once. Editions go on."""
+    await connection.execute(insert_once(connection, share_refusals).values(address_hash=address_hash, at=at))
 
 
 def drop_refused(connection: PlainConnection, *, now: datetime) -> int:
@@ -202,23 +181,18 @@ def _wants_none(address_hash: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
 _EMPTY: dict[str, Any] = {"sender": None, "recipient": None, "sender_name": "", "note": ""}  # Any: columns' types
 
 
-def _share(row: Any) -> Share:  # Any: a row mapping
-    wanted = None
-    if row["sender"] is not None and row["recipient"] is not None:
-        wanted = NewShare(
-            article_id=row["article_id"],
-            sender=parse(row["sender"]),
-            sender_hash=row["sender_hash"],
-            sender_name=row["sender_name"],
-            recipient=parse(row["recipient"]),
-            recipient_hash=row["recipient_hash"],
-            note=row["note"],
-            language=row["language"],
-            report_id=row["report_id"],
-            created_at=row["created_at"],
-            expires_at=row["expires_at"],
-            site=row["site"],
-        )
-    return Share(
-        row["id"], row["article_id"], row["state"], row["sender_hash"], row["recipient_hash"], wanted, row["expires_at"]
+def _share(row: Any) -> Share:  # Any: a row mapping; who waits has addresses
+    wanted = NewShare(
+        article_id=row["article_id"],
+        sender=parse(row["sender"]),
+        sender_hash=row["sender_hash"],
+        sender_name=row["sender_name"],
+        recipient=parse(row["recipient"]),
+        recipient_hash=row["recipient_hash"],
+        note=row["note"],
+        language=row["language"],
+        report_id=row["report_id"],
+        created_at=row["created_at"],
+        expires_at=row["expires_at"],
     )
+    return Share(row["id"], wanted)

@@ -500,7 +500,6 @@ shares = sa.Table(
     sa.Column("note", sa.Text, nullable=False, server_default=""),
     sa.Column("language", sa.String(8), nullable=False),
     sa.Column("report_id", sa.String(16), nullable=False, unique=True),
-    sa.Column("site", sa.String(40)),  # the key that vouched for the sender
     sa.Column(
         "confirm_delivery_id", Serial, index=True
     ),  # of the mail that asks the sender; several shares may wait for it

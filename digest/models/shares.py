@@ -19,8 +19,7 @@ class ShareState(StrEnum):
 class NewShare:
     """What somebody wants to be sent, its texts checked (`share.words`). `sender_name` and `note` may be empty.
 
-    `report_id` is what a recipient quotes in a complaint; it tells nothing to who has not the database. `site` is the
-    key of a newspaper's own site that vouched for the sender, None for our page.
+    `report_id` is what a recipient quotes in a complaint; it tells nothing to who has not the database.
     """
 
     article_id: int
@@ -34,17 +33,11 @@ class NewShare:
     report_id: str
     created_at: datetime
     expires_at: datetime
-    site: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """A stored share. Its `wanted` is None when the addresses were erased."""
+    """A stored share that waits for its sender."""
 
     id: int
-    article_id: int
-    state: ShareState
-    sender_hash: str
-    recipient_hash: str
-    wanted: NewShare | None
-    expires_at: datetime
+    wanted: NewShare

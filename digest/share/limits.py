@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from digest.config import Settings
 from digest.database import Connection, counters
+from digest.models.shares import NewShare
 
 _HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
 
@@ -43,21 +44,13 @@ async def may_confirm(connection: Connection, sender_hash: str, *, now: datetime
     return await _claim(connection, CONFIRMATION, sender_hash, now)
 
 
-async def may_send(
-    connection: Connection,
-    settings: Settings,
-    *,
-    sender_hash: str,
-    recipient_hash: str,
-    article_id: int,
-    now: datetime,
-) -> str:
+async def may_send(connection: Connection, settings: Settings, share: NewShare, *, now: datetime) -> str:
     """Claim one share; return "" if it may go, else the scope of the limit that is used up."""
-    pair = hashlib.sha256(f"{article_id}\0{recipient_hash}".encode()).hexdigest()
+    pair = hashlib.sha256(f"{share.article_id}\0{share.recipient_hash}".encode()).hexdigest()
     claims = [
-        *((limit, sender_hash) for limit in SENDER),
+        *((limit, share.sender_hash) for limit in SENDER),
         (PAIR, pair),
-        *((limit, recipient_hash) for limit in RECIPIENT),
+        *((limit, share.recipient_hash) for limit in RECIPIENT),
         (Limit(_SITE, settings.shares_per_day, _DAY), "all"),
     ]
     for limit, key in claims:

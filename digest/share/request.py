@@ -2,8 +2,7 @@
 
 In: a checked request; later the token of the sender's mail. Out: the article's mail queued for the friend, in the
 lane and under the sender address of shares. Nothing goes to the friend before the sender has confirmed: by the mail's
-button, by the cookie that remembers it (`share.sender`), or because the newspaper whose logged-in reader it is vouches
-for the address.
+button, or by the cookie that remembers it (`share.sender`).
 
 The answer never depends on who the friend is: whoever wants no shares is dropped when the delivery is claimed
 (`database.shares.drop_refused`), behind the same statements and the same rows. Every check is here, not in the page:
@@ -29,7 +28,7 @@ from digest.errors import BadTokenError, NotFoundError
 from digest.events import event, warning
 from digest.hashes import address_hash, counted_as
 from digest.models.articles import Article
-from digest.models.deliveries import Lane, MessageKind, NewMessage
+from digest.models.deliveries import Lane, Mail, MessageKind, NewMessage
 from digest.models.shares import NewShare, Share
 from digest.share import limits
 from digest.tokens import TokenPurpose
@@ -65,7 +64,6 @@ class Asked(StrEnum):
 class Released:
     """What became of the shares of one mail: how many went out, how many a limit stopped."""
 
-    article_id: int
     sender_hash: str
     sent: int
     refused: int
@@ -86,15 +84,13 @@ async def ask(
     payload: str,
     is_confirmed: bool,
     now: datetime,
-    site: str | None = None,
 ) -> Asked:
     """Take a request: send at once for a confirmed sender, else queue the mail that asks the sender.
 
     `payload` is the solved challenge, empty without a script: then only a confirmation mail is queued, never a share.
-    `site` vouches for its reader; it needs no challenge. Raises `NotFoundError` for an article that may not be shared,
-    `TemplateError`.
+    Raises `NotFoundError` for an article that may not be shared, `TemplateError`.
     """
-    hashed = address_hash(settings, wanted.sender)
+    goes_at_once = is_confirmed and bool(payload)
     async with database.begin() as connection:
         if payload and not await proof.claim(connection, settings, payload, now=now):
             return Asked.BAD_PROOF
@@ -103,19 +99,17 @@ async def ask(
         article = await _public(connection, wanted.article_id)
         if article is None:
             raise NotFoundError("article", wanted.article_id)
-        goes_at_once = is_confirmed and (bool(payload) or site is not None)
-        if not goes_at_once and not await limits.may_confirm(connection, hashed, now=now):
+        new = [_new_share(settings, wanted, friend, now=now) for friend in wanted.friends]
+        if not goes_at_once and not await limits.may_confirm(connection, new[0].sender_hash, now=now):
             return Asked.CONFIRM  # the same answer: whether this address was asked before is nobody's business
-        new = [_new_share(settings, wanted, friend, now=now, site=site) for friend in wanted.friends]
-        stored = [(await shares.add(connection, each), each) for each in new]
-        if goes_at_once:
-            released = await _release(connection, settings, renderer, article, stored, now=now)
-            asked = Asked.SENT if released.sent else Asked.TOO_MANY
-        else:
-            await _ask_sender(connection, settings, renderer, wanted, [share_id for share_id, _ in stored], now=now)
-            asked = Asked.CONFIRM
-    event("share.asked", article_id=article.id, shares=len(stored), answer=str(asked))
-    return asked
+        stored = [Share(await shares.add(connection, each), each) for each in new]
+        if not goes_at_once:
+            await _ask_sender(connection, settings, renderer, wanted, stored, now=now)
+    event("share.asked", article_id=article.id, shares=len(stored))
+    if not goes_at_once:
+        return Asked.CONFIRM
+    released = await _release(database, settings, renderer, article, stored, now=now)
+    return Asked.SENT if released.sent else Asked.TOO_MANY
 
 
 async def waiting(database: Database, settings: Settings, token: str, *, now: datetime) -> list[Share]:
@@ -130,17 +124,13 @@ async def waiting(database: Database, settings: Settings, token: str, *, now: da
 async def release(
     database: Database, settings: Settings, renderer: Renderer, token: str, *, now: datetime
 ) -> Released | None:
-    """Send what waited for this mail's link; None if nothing does (any more). Raises `TemplateError`."""
-    delivery_id = _delivery_of(settings, TokenPurpose.SHARE, token)
-    if delivery_id is None:
+    """Send what waits for this mail's link; None if nothing does (any more). Raises `TemplateError`."""
+    stored = await waiting(database, settings, token, now=now)
+    article = await public_article(database, stored[0].wanted.article_id) if stored else None
+    if article is None:
         return None
-    async with database.begin() as connection:
-        found = await shares.waiting_for(connection, delivery_id, now=now)
-        stored = [(share.id, share.wanted) for share in found if share.wanted is not None]
-        article = await _public(connection, stored[0][1].article_id) if stored else None
-        if article is None:
-            return None
-        return await _release(connection, settings, renderer, article, stored, now=now)
+    released = await _release(database, settings, renderer, article, stored, now=now)
+    return released if released.sent or released.refused else None
 
 
 async def never_again(database: Database, settings: Settings, token: str, *, now: datetime) -> bool:
@@ -149,12 +139,10 @@ async def never_again(database: Database, settings: Settings, token: str, *, now
     if delivery_id is None:
         return False
     async with database.begin() as connection:
-        share = await shares.of_delivery(connection, delivery_id)
-        if share is None:
-            return False
-        went_to_friend = await shares.went_to_friend(connection, share.id, delivery_id)
-        await shares.refuse(connection, share.recipient_hash if went_to_friend else share.sender_hash, at=now)
-    return True
+        address_hash = await shares.whose_mail(connection, delivery_id)
+        if address_hash is not None:
+            await shares.refuse(connection, address_hash, at=now)
+    return address_hash is not None
 
 
 async def is_a_share(database: Database, settings: Settings, token: str) -> bool:
@@ -163,49 +151,52 @@ async def is_a_share(database: Database, settings: Settings, token: str) -> bool
     if delivery_id is None:
         return False
     async with database.read() as connection:
-        return await shares.of_delivery(connection, delivery_id) is not None
+        return await shares.whose_mail(connection, delivery_id) is not None
 
 
 async def _release(
-    connection: Connection,
+    database: Database,
     settings: Settings,
     renderer: Renderer,
     article: Article,
-    stored: Sequence[tuple[int, NewShare]],
+    stored: Sequence[Share],
     *,
     now: datetime,
 ) -> Released:
-    """Queue each share that its limits let pass; those they do not are ended."""
+    """Send each share that its limits let pass; those they do not are ended.
+
+    Each in a transaction of its own: in one for all, two requests to the same friends could wait for each other.
+    """
     sent = refused = 0
-    for share_id, share in stored:
-        if not await shares.release(connection, share_id, at=now):
-            continue
-        used_up = await limits.may_send(
-            connection,
-            settings,
-            sender_hash=share.sender_hash,
-            recipient_hash=share.recipient_hash,
-            article_id=article.id,
-            now=now,
-        )
+    for share in stored:
+        mail = share_mail.compose(renderer, settings, article=article, share=share.wanted)
+        async with database.begin() as connection:
+            if not await shares.release(connection, share.id, at=now):
+                continue
+            used_up = await limits.may_send(connection, settings, share.wanted, now=now)
+            if not used_up:
+                await _queue(connection, settings, share, mail, now=now)
         if used_up:
             refused += 1
             if limits.is_of_site(used_up):
                 warning("share.site_limit")
-            continue
-        mail = share_mail.compose(renderer, settings, article=article, share=share)
-        message = NewMessage(
-            key=f"share:{share_id}", kind=MessageKind.SHARE, variant="", language=share.language, mail=mail
-        )
-        delivery_id = await messages.queue_one(
-            connection, message, share.recipient, lane=Lane.SHARE, at=now, deadline_at=now + _GIVEN_UP_AFTER
-        )
-        assert delivery_id is not None  # the key is new
-        await shares.note_delivery(connection, share_id, delivery_id)
-        await shares.count(connection, article.id, on=now.astimezone(settings.zone).date())
-        event("share.released", share_id=share_id, article_id=article.id)
-        sent += 1
-    return Released(article.id, stored[0][1].sender_hash, sent, refused)
+        else:
+            sent += 1
+            event("share.released", share_id=share.id, article_id=article.id)
+    return Released(stored[0].wanted.sender_hash, sent, refused)
+
+
+async def _queue(connection: Connection, settings: Settings, share: Share, mail: Mail, *, now: datetime) -> None:
+    wanted = share.wanted
+    message = NewMessage(
+        key=f"share:{share.id}", kind=MessageKind.SHARE, variant="", language=wanted.language, mail=mail
+    )
+    delivery_id = await messages.queue_one(
+        connection, message, wanted.recipient, lane=Lane.SHARE, at=now, deadline_at=now + _GIVEN_UP_AFTER
+    )
+    assert delivery_id is not None  # the key is new
+    await shares.note_delivery(connection, share.id, delivery_id)
+    await shares.count(connection, wanted.article_id, on=now.astimezone(settings.zone).date())
 
 
 async def _ask_sender(
@@ -213,23 +204,23 @@ async def _ask_sender(
     settings: Settings,
     renderer: Renderer,
     wanted: Wanted,
-    share_ids: Sequence[int],
+    stored: Sequence[Share],
     *,
     now: datetime,
 ) -> None:
     """Queue the one mail that asks the sender, for all friends of this request."""
     mail = sender_mail.compose(renderer, settings, wanted.language)
     message = NewMessage(
-        key=f"sender:{share_ids[0]}", kind=MessageKind.SENDER, variant="", language=wanted.language, mail=mail
+        key=f"sender:{stored[0].id}", kind=MessageKind.SENDER, variant="", language=wanted.language, mail=mail
     )
     delivery_id = await messages.queue_one(
         connection, message, wanted.sender, lane=Lane.SHARE, at=now, deadline_at=now + WAITS
     )
     assert delivery_id is not None  # the key is new
-    await shares.note_confirmation(connection, share_ids, delivery_id)
+    await shares.note_confirmation(connection, [share.id for share in stored], delivery_id)
 
 
-def _new_share(settings: Settings, wanted: Wanted, friend: Address, *, now: datetime, site: str | None) -> NewShare:
+def _new_share(settings: Settings, wanted: Wanted, friend: Address, *, now: datetime) -> NewShare:
     return NewShare(
         article_id=wanted.article_id,
         sender=wanted.sender,
@@ -242,7 +233,6 @@ def _new_share(settings: Settings, wanted: Wanted, friend: Address, *, now: date
         report_id=secrets.token_hex(_REPORT_ID_BYTES),
         created_at=now,
         expires_at=now + WAITS,
-        site=site,
     )
 
 

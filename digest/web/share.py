@@ -91,7 +91,7 @@ class SharePages:
             self._remember(response, released.sender_hash)
             return response
         waiting = await share_request.waiting(self.database, self.settings, token, now=now)
-        wanted = [share.wanted for share in waiting if share.wanted is not None]
+        wanted = [share.wanted for share in waiting]
         article = await share_request.public_article(self.database, wanted[0].article_id) if wanted else None
         if article is None:
             return self._wrong_link(request, "share")

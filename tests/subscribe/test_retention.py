@@ -258,7 +258,7 @@ IMPERSONAL = frozenset((
     "subscribers.domain", "subscribers.provider", "subscribers.language", "subscribers.address_hash",
     "consents.address_hash", "consents.text_version", "consents.text_hash", "consents.details", "audit.whose",
     "audit.what", "audit.details", "audit.chain", "signups.address_hash", "signups.slots", "signups.sections",
-    "shares.sender_hash", "shares.recipient_hash", "shares.language", "shares.report_id", "shares.site",
+    "shares.sender_hash", "shares.recipient_hash", "shares.language", "shares.report_id",
     "signups.source", "signups.language", "signups.texts",
     "messages.key", "messages.variant", "messages.language", "deliveries.domain",
     "deliveries.provider", "deliveries.lease_owner", "deliveries.reply_status", "attempts.reply_status",

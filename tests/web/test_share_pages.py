@@ -13,7 +13,7 @@ from selectolax.lexbor import LexborHTMLParser
 from digest import addresses, links
 from digest.config import Settings
 from digest.database import Database, shares
-from digest.database.tables import articles, deliveries, messages, revisions
+from digest.database.tables import articles, deliveries, messages, revisions, share_refusals
 from digest.database.tables import shares as share_rows
 from digest.hashes import address_hash
 from digest.models.deliveries import Lane, MessageKind
@@ -167,7 +167,8 @@ async def test_whoever_wants_none_gets_none_and_nobody_sees_it(
     async with database.read() as connection:
         found = await connection.execute(sa.select(deliveries.c.recipient, deliveries.c.state))
         states = {row.recipient: row.state for row in found}
-        assert await shares.is_refused(connection, address_hash(settings, addresses.parse(FRIEND)))
+        refused = (await connection.execute(sa.select(share_refusals.c.address_hash))).scalars().all()
+    assert refused == [address_hash(settings, addresses.parse(FRIEND))]
     assert states[FRIEND] == "dropped"
     assert states["unknown@naru.example"] == "queued"
 

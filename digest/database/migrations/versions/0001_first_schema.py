@@ -574,7 +574,6 @@ def upgrade() -> None:
         sa.Column("note", sa.Text(), server_default="", nullable=False),
         sa.Column("language", sa.String(length=8), nullable=False),
         sa.Column("report_id", sa.String(length=16), nullable=False),
-        sa.Column("site", sa.String(length=40), nullable=True),
         sa.Column("confirm_delivery_id", SERIAL, nullable=True),
         sa.Column("delivery_id", SERIAL, nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
