@@ -121,6 +121,16 @@ async def chosen_sections(connection: Connection, subscriber_id: int, slot: str)
     return tuple(joined.split(",")) if joined else ()
 
 
+async def withdraw_advert_consent(connection: Connection, subscriber_id: int) -> bool:
+    """Forget that a reader agreed to adverts; False if they had not (any more)."""
+    changed = await connection.execute(
+        sa.update(subscribers)
+        .where(subscribers.c.id == subscriber_id, subscribers.c.advert_consent_at.is_not(None))
+        .values(advert_consent_at=None, advert_checked_at=None)
+    )
+    return changed.rowcount > 0
+
+
 async def leave(connection: Connection, subscriber_id: int, *, at: datetime) -> bool:
     """Note that the subscriber left; return whether that changed anything. Deliveries are the caller's to drop.
 

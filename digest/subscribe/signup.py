@@ -42,7 +42,7 @@ from digest.models.consents import ConsentAct, ConsentWay, NewConsent, NewSignup
 from digest.models.deliveries import Lane, MessageKind, NewMessage
 from digest.models.editions import Edition
 from digest.models.readers import Format, Subscriber, SubscriberState, Variant
-from digest.subscribe import consent
+from digest.subscribe import consent, result_notice
 from digest.tokens import TokenPurpose
 
 WAITS = timedelta(hours=confirm_mail.HOURS)
@@ -51,7 +51,6 @@ MAIL_PAUSE = timedelta(hours=1)
 ASKS_A_DAY = 10  # from one network, with the challenge solved
 BARE_ASKS_A_DAY = 3  # without
 _DAY = timedelta(days=1)
-_NOTICE_WAITS = timedelta(days=3)
 _LOOKED_AT = 20
 
 
@@ -222,12 +221,16 @@ async def _queue_welcome(
     result = notice_mail.Result.SUBSCRIBED_WITH_ADVERTS if asked.advert else notice_mail.Result.SUBSCRIBED
     slots = [settings.slot(name) for name in asked.slots]
     titles = [slot.title for slot in slots if slot]
-    mail = notice_mail.compose(renderer, settings, asked.language, result, at=now, titles=titles)
-    message = NewMessage(
-        key=f"welcome:{signup.id}", kind=MessageKind.NOTICE, variant="", language=asked.language, mail=mail
-    )
-    await messages.queue_one(
-        connection, message, asked.address, lane=Lane.FIRST, at=now, deadline_at=now + _NOTICE_WAITS
+    await result_notice.queue(
+        connection,
+        settings,
+        renderer,
+        result,
+        key=f"welcome:{signup.id}",
+        address=asked.address,
+        language=asked.language,
+        now=now,
+        titles=titles,
     )
 
 

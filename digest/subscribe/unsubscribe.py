@@ -5,28 +5,27 @@ left, and how many mails that were already waiting were given up. The token is t
 no confirmation by mail. State, waiting deliveries, the ledger of consents and the
 notice of the result (정보통신망법 제50조⑦) change in one transaction, so no mail can be claimed in between, and the
 conditions stand inside the updates: leaving twice, or from two mail servers at once, is the same as leaving once. The
-notice is the last mail: its delivery has no subscriber, so that what stops the others lets it through. A reader whose
-row was erased has left as well.
+notice is the last mail (`result_notice`). A reader whose row was erased has left as well.
 
 Event: `subscriber.left`, with ids only.
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from digest.compose.kinds import notice
 from digest.compose.render import Renderer
 from digest.config import Settings
-from digest.database import Connection, Database, consents, deliveries, messages, subscribers
+from digest.database import Connection, Database, consents, deliveries, subscribers
 from digest.errors import NotFoundError
 from digest.events import event
 from digest.hashes import address_hash, network_of
 from digest.models.consents import ConsentAct, ConsentWay, NewConsent
-from digest.models.deliveries import DropReason, Lane, MessageKind, NewMessage
+from digest.models.deliveries import DropReason
 from digest.models.readers import Subscriber, SubscriberState
+from digest.subscribe import result_notice
 from digest.tokens import Keyring, TokenPurpose
 
-NOTICE_WAITS = timedelta(days=3)
 _NOT_WRITTEN_TO = frozenset({SubscriberState.LEFT, SubscriberState.STOPPED, SubscriberState.EXPIRED})
 
 
@@ -97,7 +96,16 @@ async def _leave(
         subscriber = await _find(connection, subscriber_id)
         if changed and subscriber is not None:
             await consents.append(connection, _withdrawn(settings, subscriber, way, now))
-            await _queue_notice(connection, settings, renderer, subscriber, now)
+            await result_notice.queue(
+                connection,
+                settings,
+                renderer,
+                notice.Result.LEFT,
+                key=f"left:{subscriber.id}:{now.isoformat()}",
+                address=subscriber.address,
+                language=subscriber.language,
+                now=now,
+            )
     if changed or dropped:
         event("subscriber.left", subscriber_id=subscriber_id, dropped=dropped)
     return Left(subscriber, changed, dropped)
@@ -126,21 +134,4 @@ def _withdrawn(settings: Settings, subscriber: Subscriber, way: _Way, now: datet
         subscriber_id=subscriber.id,
         source=way.source,
         network=network_of(way.host),
-    )
-
-
-async def _queue_notice(
-    connection: Connection, settings: Settings, renderer: Renderer, subscriber: Subscriber, now: datetime
-) -> None:
-    language = subscriber.language
-    mail = notice.compose(renderer, settings, language, notice.Result.LEFT, at=now)
-    message = NewMessage(
-        key=f"left:{subscriber.id}:{now.isoformat()}",
-        kind=MessageKind.NOTICE,
-        variant="",
-        language=language,
-        mail=mail,
-    )
-    await messages.queue_one(
-        connection, message, subscriber.address, lane=Lane.FIRST, at=now, deadline_at=now + NOTICE_WAITS
     )

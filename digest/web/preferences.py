@@ -24,7 +24,7 @@ from digest.config import Settings
 from digest.database import Database
 from digest.errors import BadAddressError, BadTokenError
 from digest.models.readers import LinkMatter
-from digest.subscribe import fresh, preferences
+from digest.subscribe import advert_consent, fresh, preferences
 from digest.subscribe.fresh import Opened
 from digest.subscribe.preferences import Desk, Problem
 from digest.tokens import TokenPurpose
@@ -77,6 +77,19 @@ class PreferencesPages:
         if desk is not None:
             await fresh.ask(self.database, self.settings, self.renderer, desk.subscriber, now)
         return self._said(request, "asked", desk.subscriber.language if desk else "")
+
+    async def refuse_adverts(self, request: Request) -> Response:
+        """Take back the consent to adverts alone; twice is as good as once."""
+        now, token = self.clock(), request.path_params["token"]
+        try:
+            desk = await preferences.open_desk(self.database, self.settings, token, now=now)
+        except BadTokenError:
+            return self._no_such_link(request)
+        if desk is None:
+            return self._left(request)
+        host = request.client.host if request.client else None
+        await advert_consent.withdraw(self.database, self.settings, self.renderer, desk.subscriber, host=host, now=now)
+        return self._said(request, "no_adverts", desk.subscriber.language)
 
     async def link(self, request: Request) -> Response:
         """Show what a fresh link opens, or do what its form asks for."""
@@ -144,13 +157,19 @@ class PreferencesPages:
             ),
             "earliest": f"{now + timedelta(days=1):%Y-%m-%d}",
             "leave_path": self._leave_path(desk),
-            "ask_path": f"{self.templates.root}{request.url.path.removesuffix('/')}/link",
+            "ask_path": f"{self._path(desk)}/link",
+            "gets_adverts": desk.subscriber.advert_consent_at is not None,
+            "adverts_path": f"{self._path(desk)}/adverts",
             "problem": problem,
             "is_saved": is_saved,
             "as_it_was": as_it_was,
         }
         status = 200 if problem is None else _WRONG
         return self.templates.page("preferences.html", context, language=language, status=status, headers=_NOT_KEPT)
+
+    def _path(self, desk: Desk) -> str:
+        token = self.settings.keyring.make(TokenPurpose.CHOOSE, desk.subscriber.id)
+        return links.preferences_url(self.templates.root, token)
 
     def _leave_path(self, desk: Desk) -> str:
         return links.unsubscribe_url(
@@ -198,6 +217,7 @@ def routes(
     return [
         Route("/preferences/{token}", pages.choose, name="preferences", methods=["GET", "POST"]),
         Route("/preferences/{token}/link", pages.ask, name="ask-link", methods=["POST"]),
+        Route("/preferences/{token}/adverts", pages.refuse_adverts, name="refuse-adverts", methods=["POST"]),
         Route("/link/{token}", pages.link, name="link", methods=["GET", "POST"]),
     ]
 

@@ -1,4 +1,4 @@
-"""The notice of a result (처리결과): what became of a sign-up or of leaving, told once to the address it concerns.
+"""The notice of a result (처리결과): what became of a sign-up, of leaving or of refusing adverts, told once.
 
 정보통신망법 제50조⑦ asks for the sender's name, the act with its date, and its result, within 14 days; it is sent at
 once, for news without adverts too. In: the result, when it was, the titles of the slots. Out: one `Mail` of constant
@@ -26,6 +26,7 @@ class Result(StrEnum):
     SUBSCRIBED = "subscribed"
     SUBSCRIBED_WITH_ADVERTS = "subscribed_with_adverts"
     LEFT = "left"
+    ADVERTS_STOPPED = "adverts_stopped"
 
 
 def compose(
