@@ -100,6 +100,7 @@ class Database:
                 return await asyncio.shield(acting)
             except asyncio.CancelledError:
                 await asyncio.wait({acting})  # the thread goes on: the next writer must not begin before it is through
+                acting.exception()  # looked at: whoever asked is gone, and asyncio would call it a mistake of ours
                 raise
 
     async def forget_erased(self) -> None:

@@ -1,13 +1,16 @@
 """The two kinds of transaction, and trouble with the database itself."""
 
 import asyncio
+import gc
 import shutil
 import sqlite3
+import threading
 import traceback
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -204,3 +207,28 @@ async def test_the_folder_of_a_new_database_is_for_its_owner_only(tmp_path: Path
     opened = Database.open(f"sqlite:///{tmp_path}/var/digest.sqlite3")
     await opened.close()
     assert (tmp_path / "var").stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_a_failure_that_nobody_waits_for_any_more_is_no_alarm(database: Database) -> None:
+    """Whoever asked was cancelled, and then the act failed: asyncio must not call that a forgotten exception."""
+    begun, goes_on, alarms = threading.Event(), threading.Event(), list[dict[str, Any]]()
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: alarms.append(context))
+
+    def fail(_connection: sa.Connection) -> None:
+        begun.set()
+        goes_on.wait(5)
+        raise ValueError("in vain")
+
+    asking = asyncio.ensure_future(database.write(fail))
+    await asyncio.to_thread(begun.wait, 5)
+    asking.cancel()
+    await asyncio.sleep(0)
+    goes_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    del asking
+    gc.collect()
+    await asyncio.sleep(0)
+
+    assert alarms == []
