@@ -50,23 +50,31 @@ async def path(database: Database, clock: StoppedClock) -> str:
     return f"/articles/{article_id}/share"
 
 
-async def fields(client: httpx2.AsyncClient, path: str, clock: StoppedClock, **changes: str) -> dict[str, str]:
-    """What a browser sends of the filled-in form, its challenge solved, five seconds after it was opened."""
-    page = LexborHTMLParser((await client.get(path)).text)
+def proof_of(page: LexborHTMLParser) -> str:
+    """What the form's script works out."""
     form = page.css_first("form.signup")
-    ticket = page.css_first("input[name=ticket]").attributes["value"] or ""  # type: ignore[union-attr]
     written = json.loads(form.attributes["data-challenge"] or "")  # type: ignore[union-attr]
     solution = altcha.solve_challenge(altcha.Challenge.from_dict(written))
     assert solution is not None
     solved = {"challenge": written, "solution": {"counter": solution.counter, "derivedKey": solution.derived_key}}
-    proof = base64.b64encode(json.dumps(solved).encode()).decode()
+    return base64.b64encode(json.dumps(solved).encode()).decode()
+
+
+async def fields(
+    client: httpx2.AsyncClient, path: str, clock: StoppedClock, *, is_solved: bool = True, **changes: str
+) -> dict[str, str]:
+    """What a browser sends of the filled-in form five seconds after it was opened, its challenge solved or not."""
+    page = LexborHTMLParser((await client.get(path)).text)
+    ticket = page.css_first("input[name=ticket]").attributes["value"] or ""  # type: ignore[union-attr]
     clock.advance(seconds=5)
     given = {"sender": SENDER, "name": "홍길동", "friend": FRIEND, "note": "같이 읽고 싶습니다."}
-    return {**given, "ticket": ticket, "website": "", "proof": proof, **changes}
+    return {**given, "ticket": ticket, "website": "", **changes, "proof": proof_of(page) if is_solved else ""}
 
 
-async def ask(client: httpx2.AsyncClient, path: str, clock: StoppedClock, **changes: str) -> httpx2.Response:
-    return await client.post(path, data=await fields(client, path, clock, **changes))
+async def ask(
+    client: httpx2.AsyncClient, path: str, clock: StoppedClock, *, is_solved: bool = True, **changes: str
+) -> httpx2.Response:
+    return await client.post(path, data=await fields(client, path, clock, is_solved=is_solved, **changes))
 
 
 async def queued(database: Database) -> list[tuple[str, str, bytes, bytes]]:
@@ -181,7 +189,7 @@ async def test_one_person_gets_three_a_day_whoever_sends(
         article_id = await make_article(database, clock)
         page = f"/articles/{article_id}/share"
         async with browser(database, settings, clock, address=f"192.0.2.{number}") as visitor:
-            await ask(visitor, page, clock, sender=f"sender{number}@gaon.example")
+            await ask(visitor, page, clock, is_solved=False, sender=f"sender{number}@gaon.example")
             await visitor.post(await link_of(database, settings, TokenPurpose.SHARE))
     kinds = [kind for kind, _, _, _ in await queued(database)]
     assert kinds.count(MessageKind.SHARE) == 3
@@ -194,7 +202,7 @@ async def test_one_address_is_asked_once_an_hour(
     answers = set()
     for number in range(40):
         async with browser(database, settings, clock, address=f"192.0.2.{number}") as visitor:
-            answers.add((await ask(visitor, path, clock, friend=f"friend{number}@naru.example")).text)
+            answers.add((await ask(visitor, path, clock, is_solved=False, friend=f"friend{number}@naru.example")).text)
     assert len(answers) == 1
     assert len(await queued(database)) == 1
 
