@@ -29,7 +29,8 @@ from digest.models.consents import Processor
 from digest.models.deliveries import RelaySpec, Tls
 from digest.models.editions import Slot
 from digest.models.sources import SourceSpec
-from digest.tokens import Keyring
+from digest.subaddress import OwnAddresses, longest_local
+from digest.tokens import TOKEN_LENGTH, Keyring
 
 ENV_FILE = Path(".env")
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -89,6 +90,29 @@ class Settings(BaseModel):
     dkim_domain: str = Field("", examples=["example.kr"])
     dkim_private_key: SecretStr = SecretStr("")
 
+    # Mail that comes back
+    inbound_address: str = Field("", examples=["news@example.kr"])
+    bounce_address: str = Field("", examples=["bounce@bounce.example.kr"])
+    inbound_delimiter: Literal["+", "-"] = "+"
+    inbound_newsroom: str = Field("", examples=["desk@example.kr"])
+    inbound_authserv_id: str = Field("", pattern=r"^[A-Za-z0-9._-]*$", examples=["mail.example.kr"])
+    inbound_max_bytes: int = Field(10_000_000, ge=100_000, le=50_000_000)
+    inbound_protocol: Literal["lmtp", "smtp"] = "lmtp"
+    inbound_host: str = Field("127.0.0.1", min_length=1)
+    inbound_port: int = Field(0, ge=0, le=65535)
+    inbound_imap_host: str = ""
+    inbound_imap_port: int = Field(993, ge=1, le=65535)
+    inbound_imap_tls: Tls = Tls.IMPLICIT
+    inbound_imap_verify: bool = True
+    inbound_imap_user: SecretStr = SecretStr("")
+    inbound_imap_password: SecretStr = SecretStr("")
+    inbound_imap_folder: str = Field("INBOX", min_length=1)
+    inbound_imap_done: str = Field("digest-done", min_length=1)
+    inbound_imap_unknown: str = Field("digest-unknown", min_length=1)
+    inbound_imap_headers: tuple[str, ...] = Field(
+        ("Delivered-To", "X-Original-To", "Envelope-To", "To", "Cc"), examples=["Delivered-To To Cc"]
+    )
+
     # Pages, database, files
     base_url: str = Field(examples=["https://news.example.kr"])
     web_host: str = Field("127.0.0.1", min_length=1)
@@ -142,6 +166,29 @@ class Settings(BaseModel):
         return addresses.parse(self.share_address) if self.share_address and self.abuse_contact else None
 
     @property
+    def has_door(self) -> bool:
+        """Whether mail comes back to us: a listener or a mailbox is set up."""
+        return bool(self.inbound_port or self.inbound_imap_host)
+
+    @property
+    def own_addresses(self) -> OwnAddresses:
+        """Every address of ours that mail may come back to; those with details only where there is a door."""
+        command = self.inbound_address if self.has_door else ""
+        bounce = self.bounce_address if self.has_door else ""
+        others = (self.sender_address, self.reply_address, self.share_address)
+        return OwnAddresses(
+            command=addresses.parse(command) if command else None,
+            bounce=addresses.parse(bounce) if bounce else None,
+            delimiter=self.inbound_delimiter,
+            plain=frozenset(addresses.parse(each) for each in others if each),
+        )
+
+    @property
+    def newsroom(self) -> addresses.Address | None:
+        """Where mails of people are passed on to; None: they stay here."""
+        return addresses.parse(self.inbound_newsroom) if self.inbound_newsroom else None
+
+    @property
     def seeds(self) -> tuple[addresses.Address, ...]:
         """The operator's own mailboxes that a copy of each edition goes to first; each once."""
         return tuple({seed.key: seed for seed in map(addresses.parse, self.seed_addresses)}.values())
@@ -190,7 +237,16 @@ class Settings(BaseModel):
             raise ValueError(f"there is no folder {value}")
         return value
 
-    @field_validator("sender_address", "reply_address", "operator_email", "share_address", "abuse_contact")
+    @field_validator(
+        "sender_address",
+        "reply_address",
+        "operator_email",
+        "share_address",
+        "abuse_contact",
+        "inbound_address",
+        "bounce_address",
+        "inbound_newsroom",
+    )
     @classmethod
     def _mail_address(cls, value: str) -> str:
         if value:
@@ -232,14 +288,14 @@ class Settings(BaseModel):
             raise ValueError("it holds a line break or an invisible character")
         return value
 
-    @field_validator("sample", "smtp_verify", "house_blocks_are_adverts", mode="before")
+    @field_validator("sample", "smtp_verify", "house_blocks_are_adverts", "inbound_imap_verify", mode="before")
     @classmethod
     def _yes_or_no(cls, value: object) -> object:
         if isinstance(value, str) and value not in ("yes", "no"):
             raise ValueError(f"{value!r} is neither yes nor no")
         return value == "yes" if isinstance(value, str) else value
 
-    @field_validator("private_hosts", "seed_addresses", mode="before")
+    @field_validator("private_hosts", "seed_addresses", "inbound_imap_headers", mode="before")
     @classmethod
     def _list(cls, value: object) -> object:
         return tuple(value.replace(",", " ").split()) if isinstance(value, str) else value
@@ -340,6 +396,30 @@ class Settings(BaseModel):
     @classmethod
     def _warm_up(cls, value: object) -> object:
         return (limits.warm_up(value) if value.strip() else None) if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _doors(self) -> Self:
+        """Check what belongs together about mail that comes back."""
+        if not self.has_door:
+            return self
+        if not self.inbound_address:
+            raise ValueError(
+                "INBOUND_ADDRESS: there is a door for mail, but no address that people write to. "
+                "Write for example INBOUND_ADDRESS=news@example.kr"
+            )
+        for name, for_bounces in (("inbound_address", False), ("bounce_address", True)):
+            longest = longest_local(TOKEN_LENGTH, for_bounces=for_bounces)
+            if len(getattr(self, name).partition("@")[0]) > longest:
+                raise ValueError(
+                    f"{name.upper()}: with a token behind it the part before the @ would be longer than 64 letters "
+                    f"(RFC 5321). Take one of at most {longest} letters"
+                )
+        if self.newsroom is not None and self.own_addresses.is_own(self.newsroom):
+            raise ValueError(
+                "INBOUND_NEWSROOM: mail to it comes back to this service, which would pass it on to itself. "
+                "Write a mailbox of its own, for example INBOUND_NEWSROOM=desk@example.kr"
+            )
+        return self
 
     @model_validator(mode="after")
     def _together(self) -> Self:

@@ -115,6 +115,13 @@ class DatabaseUnavailableError(TryLaterError):
     """The database is locked by somebody else, full, or gone; nothing of the transaction was kept. Try again later."""
 
 
+class MailTooLargeError(GiveUpError):
+    """A mail that came in is larger than `INBOUND_MAX_BYTES`; its peer is told 552."""
+
+    def __init__(self, max_bytes: int) -> None:
+        super().__init__(f"The mail is larger than {max_bytes} bytes.")
+
+
 class UnsendableMailError(GiveUpError):
     """A composed mail breaks the rules of RFC 5322 or has a hole where a value belongs; no server may be given it."""
 

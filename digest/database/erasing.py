@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from digest.addresses import Address, parse, parse_or_none
 from digest.database import consents as ledger
 from digest.database import deliveries as delivery_rows
-from digest.database import shares, suppressions
+from digest.database import raw_mails, shares, suppressions
 from digest.database.connection import Connection
 from digest.database.tables import (
     attempts,
@@ -111,6 +111,7 @@ async def erase(connection: Connection, due: Due, *, how: ConsentWay, at: dateti
     )
     for address_hash in known:
         await shares.forget_person(connection, address_hash)
+    await raw_mails.forget_person(connection, named, readers)
     told = 0
     for address_hash, address in known.items():
         told += await _empty_consents(connection, address, address_hash, how=how, at=at)

@@ -18,6 +18,7 @@ from digest.models.articles import CorrectionKind, PageState, WithdrawnBy
 from digest.models.consents import ConsentAct, ConsentWay, SuppressionReason
 from digest.models.deliveries import DeliveryState, DropReason, Lane, MessageKind
 from digest.models.editions import BlockKind, EditionState, Role
+from digest.models.inbound import Door, Outcome
 from digest.models.readers import Format, LinkMatter, SubscriberState
 from digest.models.shares import ShareState
 from digest.models.sources import Purpose, Rights, SourceState
@@ -671,6 +672,38 @@ kept_mails = sa.Table(
     sa.Column("delivery_id", sa.ForeignKey("deliveries.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
     sa.Column("content", sa.LargeBinary, nullable=False),  # the mail of the last try, as the relay was given it
     _time("kept_at", nullable=False, index=True),
+)
+
+# ── inbound ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+raw_mails = sa.Table(
+    "raw_mails",  # what came back, stored before anything is decided; a row is removed 30 days later
+    metadata,
+    _id(),
+    sa.Column("door", _choice(Door), nullable=False),
+    sa.Column("recipient", sa.String(254), nullable=False),  # in small letters
+    sa.Column("envelope_from", sa.Text, nullable=False),
+    _time("received_at", nullable=False, index=True),
+    sa.Column("content", sa.LargeBinary, nullable=False),
+    sa.Column("print", sa.String(64), nullable=False),  # of Message-ID and body, see `database.raw_mails`
+    sa.Column("outcome", _choice(Outcome), nullable=False),
+    sa.Column("detail", sa.Text, nullable=False, server_default=""),  # words of ours
+    sa.Column("sender", sa.String(254)),  # who it is from, as far as that was read
+    sa.Column("subscriber_id", Serial, index=True),  # whom it was about; no foreign keys: they may be gone
+    sa.Column("delivery_id", Serial),
+    sa.Column("tries", sa.Integer, nullable=False, server_default="0"),
+    _time("due_at", nullable=False),
+    _time("acted_at"),
+    sa.Column("lease_owner", sa.String(64)),
+    _time("lease_until"),
+    sa.UniqueConstraint("recipient", "print"),
+    sqlite_autoincrement=True,
+)
+_partial_index(
+    "ix_raw_mails_kept",
+    raw_mails.c.due_at,
+    raw_mails.c.id,
+    where=raw_mails.c.outcome == sa.literal_column("'kept'"),
 )
 
 # ── operators ────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -21,6 +21,7 @@ COPY_KEPT = timedelta(days=184)
 AUDIT_KEPT = timedelta(days=731)
 SHARE_KEPT = timedelta(days=7)
 OUTBOX_KEPT = timedelta(days=30)
+RAW_KEPT = timedelta(days=30)
 
 
 class Topic(StrEnum):
@@ -65,6 +66,7 @@ _OUTBOX = "mails kept on this machine where there is no relay"
 _NAMED = "emptied where it names the address"
 _SHARER = "who shared an article, with whom, and their words"
 _SHARE_HASH = "emptied; keyed hashes stay for 다시 받지 않기"
+_RAW = ("raw_mails.recipient", "raw_mails.envelope_from", "raw_mails.sender", "raw_mails.content")
 _NEW = "who is to confirm a change of address"
 
 PERSONAL: tuple[Personal, ...] = (
@@ -83,5 +85,6 @@ PERSONAL: tuple[Personal, ...] = (
     Personal("kept_mails.content", _COPY, COPY_KEPT, "sending", "removed", Topic.OWN),
     Personal("audit.who", "an operator", AUDIT_KEPT, "the act", "removed", Topic.OPERATORS),
     Personal("audit.from_where", "an operator's machine", AUDIT_KEPT, "the act", "removed", Topic.OPERATORS),
+    *(Personal(each, "a mail that was written to us", RAW_KEPT, "receiving", "removed", Topic.MAILS) for each in _RAW),
     Personal("outbox/", _OUTBOX, OUTBOX_KEPT, "receiving", "removed", Topic.MAILS),
 )  # fmt: skip

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from digest.addresses import Address
 from digest.config import Settings
-from digest.database import Database, audit, counters, erasing, shares
+from digest.database import Database, audit, counters, erasing, raw_mails, shares
 from digest.database.erasing import Due, Erased
 from digest.deliver.transports import OUTBOX_FOLDER
 from digest.deliver.transports.outbox import remove_mails
@@ -28,7 +28,7 @@ _COUNTERS_KEPT = timedelta(days=31)  # the longest window of a limit (`share.lim
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What a pass erased: people, addresses of ended deliveries' editions, single mails, networks, files."""
+    """What a pass erased: people, addresses of ended deliveries' editions, mails of one person, networks, files."""
 
     people: int = 0
     editions: int = 0
@@ -69,11 +69,12 @@ async def keep_periods(database: Database, settings: Settings, *, now: datetime)
         await counters.prune(connection, before=now - _COUNTERS_KEPT)
         await shares.expire(connection, now=now)
         await shares.forget(connection, before=now - personal.SHARE_KEPT)
+        received = await raw_mails.prune(connection, before=now - personal.RAW_KEPT)
     files = remove_mails(settings.data_dir / OUTBOX_FOLDER, before=now - personal.OUTBOX_KEPT)
-    done = Done(people, editions, mails, networks, files)
+    done = Done(people, editions, mails + received, networks, files)
     if done != Done():
         await database.forget_erased()
-        event("retention.done", people=people, editions=editions, mails=mails, networks=networks, files=files)
+        event("retention.done", people=people, editions=editions, mails=done.mails, networks=networks, files=files)
     return done
 
 

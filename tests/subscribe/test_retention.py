@@ -10,12 +10,23 @@ import sqlalchemy as sa
 from digest.addresses import Address, parse
 from digest.config import Settings
 from digest.database import Database, audit, consents, subscribers, suppressions
-from digest.database.tables import attempts, deliveries, fresh_links, kept_mails, messages, metadata, shares, signups
+from digest.database.tables import (
+    attempts,
+    deliveries,
+    fresh_links,
+    kept_mails,
+    messages,
+    metadata,
+    raw_mails,
+    shares,
+    signups,
+)
 from digest.database.tables import consents as consent_table
 from digest.database.tables import subscribers as reader_table
 from digest.hashes import address_hash
 from digest.models.consents import ConsentAct, ConsentWay, NewConsent, SuppressionReason
 from digest.models.deliveries import DeliveryState
+from digest.models.inbound import Door, Outcome
 from digest.models.readers import Format, LinkMatter, SubscriberState
 from digest.models.shares import ShareState
 from digest.operate.prove import find_everywhere
@@ -83,6 +94,12 @@ async def plant(database: Database, settings: Settings, address: Address, clock:
                 article_id=await add_article(connection, hashed, at=clock()), state=ShareState.RELEASED, language="ko",
                 sender=text, sender_hash=hashed, sender_name=text, recipient=text, recipient_hash=hashed, note=text,
                 report_id=hashed[:12], created_at=clock(), expires_at=clock(), released_at=clock(),
+            )
+        )  # fmt: skip
+        await connection.execute(
+            sa.insert(raw_mails).values(
+                door=Door.LMTP, recipient=f"to {text}", envelope_from=text, sender=text, received_at=clock(),
+                content=f"From: {text}\r\n\r\n해지".encode(), print=hashed, outcome=Outcome.PERSON, due_at=clock(),
             )
         )  # fmt: skip
         await consents.append(
@@ -262,6 +279,7 @@ IMPERSONAL = frozenset((
     "signups.source", "signups.language", "signups.texts",
     "messages.key", "messages.variant", "messages.language", "deliveries.domain",
     "deliveries.provider", "deliveries.lease_owner", "deliveries.reply_status", "attempts.reply_status",
+    "raw_mails.print", "raw_mails.detail", "raw_mails.lease_owner",
 ))  # fmt: skip
 
 

@@ -422,6 +422,39 @@ def upgrade() -> None:
     )
     op.create_index("ix_kept_mails_kept_at", "kept_mails", ["kept_at"], unique=False)
     op.create_table(
+        "raw_mails",
+        sa.Column("id", SERIAL, autoincrement=True, nullable=False),
+        sa.Column("door", sa.String(16), nullable=False),
+        sa.Column("recipient", sa.String(length=254), nullable=False),
+        sa.Column("envelope_from", sa.Text(), nullable=False),
+        sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("content", sa.LargeBinary(), nullable=False),
+        sa.Column("print", sa.String(length=64), nullable=False),
+        sa.Column("outcome", sa.String(16), nullable=False),
+        sa.Column("detail", sa.Text(), server_default="", nullable=False),
+        sa.Column("sender", sa.String(length=254), nullable=True),
+        sa.Column("subscriber_id", SERIAL, nullable=True),
+        sa.Column("delivery_id", SERIAL, nullable=True),
+        sa.Column("tries", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("acted_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("lease_owner", sa.String(length=64), nullable=True),
+        sa.Column("lease_until", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("id", name="pk_raw_mails"),
+        sa.UniqueConstraint("recipient", "print", name="uq_raw_mails_recipient_print"),
+        sqlite_autoincrement=True,
+    )
+    op.create_index("ix_raw_mails_received_at", "raw_mails", ["received_at"], unique=False)
+    op.create_index("ix_raw_mails_subscriber_id", "raw_mails", ["subscriber_id"], unique=False)
+    op.create_index(
+        "ix_raw_mails_kept",
+        "raw_mails",
+        ["due_at", "id"],
+        unique=False,
+        sqlite_where=sa.text("outcome = 'kept'"),
+        postgresql_where=sa.text("outcome = 'kept'"),
+    )
+    op.create_table(
         "messages",
         sa.Column("id", SERIAL, autoincrement=True, nullable=False),
         sa.Column("key", sa.String(length=255), nullable=False),
@@ -666,6 +699,15 @@ def downgrade() -> None:
     op.drop_index("ix_subscriptions_slot", table_name="subscriptions")
     op.drop_table("subscriptions")
     op.drop_table("most_read")
+    op.drop_index(
+        "ix_raw_mails_kept",
+        table_name="raw_mails",
+        sqlite_where=sa.text("outcome = 'kept'"),
+        postgresql_where=sa.text("outcome = 'kept'"),
+    )
+    op.drop_index("ix_raw_mails_subscriber_id", table_name="raw_mails")
+    op.drop_index("ix_raw_mails_received_at", table_name="raw_mails")
+    op.drop_table("raw_mails")
     op.drop_index("ix_messages_edition_id", table_name="messages")
     op.drop_table("messages")
     op.drop_index("ix_kept_mails_kept_at", table_name="kept_mails")

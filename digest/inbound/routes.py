@@ -1,0 +1,51 @@
+"""The table of what a kept mail may be: (question, act), asked from the top; the first answer decides.
+
+A question is pure: it gets the mail and the settings and returns what it found, or None for "not mine". The act gets
+what its question has found, and the connection of the one transaction in which the mail's outcome is written, too: it
+must not open another (on SQLite it would wait for itself), must not catch `DatabaseUnavailableError`, and need not
+think of being called twice: after it was committed it is not. What it sends it queues as a delivery.
+
+The order: what the address says by a token of ours, notices and complaints, what machines answer, commands, people.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+from digest.compose.render import Renderer
+from digest.config import Settings
+from digest.database import Connection
+from digest.models.inbound import Acted, RawMail
+from digest.subaddress import Addressed
+
+Found = TypeVar("Found")
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A kept mail, and what the address says that it came to."""
+
+    mail: RawMail
+    addressed: Addressed
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What acts work with, besides the connection."""
+
+    settings: Settings
+    renderer: Renderer
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Route(Generic[Found]):
+    """One row: `name` for the log; the question, and the act for what it finds."""
+
+    name: str
+    question: Callable[[Arrival, Settings], Found | None]
+    act: Callable[[Connection, Means, Arrival, Found], Awaitable[Acted]]
+
+
+ROUTES: tuple[Route[Any], ...] = ()  # Any: each row has a finding of its own
