@@ -84,6 +84,11 @@ def decode(body: bytes, content_type: str = "") -> Decoded:
     return _damaged_utf8(body, declared) or _as_declared(body, declared) or _guessed(body, declared)
 
 
+def as_named(body: bytes, name: str) -> str | None:
+    """Return `body` in the encoding of that name, Korean names meaning CP949; None if it does not fit or is none."""
+    return _strictly(body, name)
+
+
 def _marked(body: bytes) -> Decoded | None:
     for mark, codec in _BOMS:
         if body.startswith(mark):
