@@ -81,6 +81,11 @@ async def release(connection: Connection, share_id: int, *, at: datetime) -> boo
     return released.rowcount > 0
 
 
+async def end(connection: Connection, share_id: int) -> None:
+    """End a share that will not be sent, and take everything personal out of it at once."""
+    await connection.execute(sa.update(shares).where(_s.id == share_id).values(state=ShareState.EXPIRED, **_EMPTY))
+
+
 async def note_delivery(connection: Connection, share_id: int, delivery_id: int) -> None:
     """Note the delivery a released share became."""
     await connection.execute(sa.update(shares).where(_s.id == share_id).values(delivery_id=delivery_id))

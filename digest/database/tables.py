@@ -482,6 +482,7 @@ counters = sa.Table(
     sa.Column("key", sa.String(64), primary_key=True),
     _time("window_at", nullable=False),
     sa.Column("count", sa.Integer, nullable=False),
+    sa.Column("recent", sa.Text, nullable=False, server_default=""),  # the newest claims, where any stretch counts
     _time("last_at", nullable=False, index=True),
 )
 
@@ -524,6 +525,15 @@ share_refusals = sa.Table(
     metadata,
     sa.Column("address_hash", sa.String(64), primary_key=True),
     _time("at", nullable=False),
+)
+
+share_stops = sa.Table(
+    "share_stops",  # whose shares go out no more: a sender's (a keyed hash), or everybody's
+    metadata,
+    sa.Column("whose", sa.String(64), primary_key=True),
+    sa.Column("reason", sa.Text, nullable=False),
+    _time("stopped_at", nullable=False),
+    _time("resumed_at"),  # by a person: what was heard before then counts no more
 )
 
 settings_marks = sa.Table(

@@ -8,7 +8,9 @@ from digest.addresses import Address
 
 
 class ShareState(StrEnum):
-    """`waiting` for its sender's confirmation; `released`: its delivery is queued; `expired`: never confirmed."""
+    """`waiting` for its sender's confirmation; `released`: its delivery is queued; `expired`: never confirmed, or
+    stopped by a limit.
+    """
 
     WAITING = "waiting"
     RELEASED = "released"
@@ -33,6 +35,32 @@ class NewShare:
     report_id: str
     created_at: datetime
     expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class EndedMail:
+    """What became of one mail of the share stream, its people as keyed hashes.
+
+    `about`: the sender whose share it was; for the question to a sender that sender, who is its recipient, too.
+    """
+
+    recipient: str
+    about: str
+    is_share: bool
+    is_bounced: bool
+    is_complained: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Whose shares go out no more, since when and why. `whose`: a sender's keyed hash, or `EVERYBODY`."""
+
+    whose: str
+    reason: str
+    stopped_at: datetime
+
+
+EVERYBODY = "everybody"
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from digest.deliver import mx, pace, settle
 from digest.errors import DatabaseUnavailableError
 from digest.operate import notify
 from digest.operate.house import House
+from digest.share import stops
 from digest.subscribe import retention
 
 
@@ -125,6 +126,12 @@ async def learn_domains(house: House) -> None:
     await mx.learn(house.database, now=house.clock())
 
 
+async def watch_shares(house: House) -> None:
+    """Stop sharing where complaints or bounces say so."""
+    if house.settings.share_sender is not None:
+        await stops.tend(house.database, house.settings, now=house.clock())
+
+
 PASSES = (
     Pass("collect", 5, collect),
     Pass("pages", 5, look_at_pages),
@@ -135,6 +142,7 @@ PASSES = (
     Pass("kept-mails", 3600, prune_kept_mails),
     Pass("forget", 43200, forget_what_is_over),
     Pass("retention", 3600, keep_periods),
+    Pass("shares", 15, watch_shares),
     Pass("pauses", 60, return_from_pauses),
     Pass("pace", 60, keep_pace),
     Pass("domains", 43200, learn_domains),

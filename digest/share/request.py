@@ -2,11 +2,13 @@
 
 In: a checked request; later the token of the sender's mail. Out: the article's mail queued for the friend, in the
 lane and under the sender address of shares. Nothing goes to the friend before the sender has confirmed: by the mail's
-button, or by the cookie that remembers it (`share.sender`).
+button, or by the cookie that remembers it (`share.sender`), or by the newspaper's own word (`share.vouch`).
 
 The answer never depends on who the friend is: whoever wants no shares is dropped when the delivery is claimed
-(`database.shares.drop_refused`), behind the same statements and the same rows. Every check is here, not in the page:
-proof, then limits, then the article; grammar and words before that, in the values.
+(`database.shares.drop_refused`), behind the same statements and the same rows. Every check is here or in the values,
+not in the page, in the order of the threat model: the proof (`prove`), grammar and words (the values of `Wanted`), the
+network's limit, whether sharing has stopped, the other limits, the queue. A share is stored, counted and queued in one
+transaction: whoever is killed before its end has neither sent nor counted anything.
 
 Events: `share.asked`, `share.released`, with ids only.
 """
@@ -23,14 +25,14 @@ from digest.compose.kinds import sender as sender_mail
 from digest.compose.kinds import share as share_mail
 from digest.compose.render import Renderer
 from digest.config import Settings
-from digest.database import Connection, Database, articles, messages, shares
+from digest.database import Connection, Database, articles, messages, share_stops, shares
 from digest.errors import BadTokenError, NotFoundError
-from digest.events import event, warning
+from digest.events import event
 from digest.hashes import address_hash, counted_as
 from digest.models.articles import Article
 from digest.models.deliveries import Lane, Mail, MessageKind, NewMessage
-from digest.models.shares import NewShare, Share
-from digest.share import limits
+from digest.models.shares import EVERYBODY, NewShare, Share
+from digest.share import limits, stops
 from digest.tokens import TokenPurpose
 
 WAITS = timedelta(hours=sender_mail.HOURS)
@@ -57,16 +59,40 @@ class Asked(StrEnum):
     SENT = "sent"
     CONFIRM = "confirm"
     TOO_MANY = "too_many"
-    BAD_PROOF = "bad_proof"
+    STOPPED = "stopped"
+    SENDER_STOPPED = "sender_stopped"
 
 
 @dataclass(frozen=True, slots=True)
 class Released:
-    """What became of the shares of one mail: how many went out, how many a limit stopped."""
+    """What became of the shares of one mail: how many went out, how many a limit stopped; `stopped`: sharing rests.
+
+    What rests goes on waiting, so that the button can be pressed again. `is_sender_stopped`: only this sender's do.
+    """
 
     sender_hash: str
     sent: int
     refused: int
+    is_stopped: bool = False
+    is_sender_stopped: bool = False
+
+
+class _Fate(StrEnum):
+    """What became of one share."""
+
+    SENT = "sent"
+    REFUSED = "refused"
+    STOPPED = "stopped"
+    SENDER_STOPPED = "sender_stopped"
+    GONE = "gone"
+
+
+# What is said of several shares asked for at once: that one went out, else why none did.
+_ANSWERS = {
+    _Fate.SENT: Asked.SENT,
+    _Fate.STOPPED: Asked.STOPPED,
+    _Fate.SENDER_STOPPED: Asked.SENDER_STOPPED,
+}
 
 
 async def public_article(database: Database, article_id: int) -> Article | None:
@@ -75,41 +101,47 @@ async def public_article(database: Database, article_id: int) -> Article | None:
         return await _public(connection, article_id)
 
 
+async def prove(database: Database, settings: Settings, payload: str, *, now: datetime) -> bool:
+    """Whether this solves a challenge, brought for the first time. Asked before anything else is looked at."""
+    async with database.begin() as connection:
+        return await proof.claim(connection, settings, payload, now=now)
+
+
 async def ask(
     database: Database,
     settings: Settings,
     renderer: Renderer,
     wanted: Wanted,
     *,
-    payload: str,
+    is_proven: bool,
     is_confirmed: bool,
     now: datetime,
 ) -> Asked:
     """Take a request: send at once for a confirmed sender, else queue the mail that asks the sender.
 
-    `payload` is the solved challenge, empty without a script: then only a confirmation mail is queued, never a share.
-    Raises `NotFoundError` for an article that may not be shared, `TemplateError`.
+    `is_proven`: a challenge was solved; without one only a confirmation mail is queued, never a share. Raises
+    `NotFoundError` for an article that may not be shared, `TemplateError`.
     """
-    goes_at_once = is_confirmed and bool(payload)
+    await stops.look(database, now=now)
     async with database.begin() as connection:
-        if payload and not await proof.claim(connection, settings, payload, now=now):
-            return Asked.BAD_PROOF
-        if not await limits.may_ask(connection, counted_as(settings, wanted.host), now=now):
-            return Asked.TOO_MANY
+        network = counted_as(settings, wanted.host)
+        for _ in wanted.friends:
+            if not await limits.may_ask(connection, network, now=now):
+                return Asked.TOO_MANY
         article = await _public(connection, wanted.article_id)
         if article is None:
             raise NotFoundError("article", wanted.article_id)
+        if await share_stops.is_stopped(connection, EVERYBODY):
+            return Asked.STOPPED
         new = [_new_share(settings, wanted, friend, now=now) for friend in wanted.friends]
-        if not goes_at_once and not await limits.may_confirm(connection, new[0].sender_hash, now=now):
-            return Asked.CONFIRM  # the same answer: whether this address was asked before is nobody's business
-        stored = [Share(await shares.add(connection, each), each) for each in new]
-        if not goes_at_once:
-            await _ask_sender(connection, settings, renderer, wanted, stored, now=now)
-    event("share.asked", article_id=article.id, shares=len(stored))
-    if not goes_at_once:
-        return Asked.CONFIRM
-    released = await _release(database, settings, renderer, article, stored, now=now)
-    return Asked.SENT if released.sent else Asked.TOO_MANY
+        if not (is_confirmed and is_proven):
+            return await _ask_sender(connection, settings, renderer, wanted, new, now=now)
+    event("share.asked", article_id=article.id, shares=len(new))
+    fates = [await _send(database, settings, renderer, article, each, now=now) for each in new]
+    for fate, answer in _ANSWERS.items():
+        if fate in fates:
+            return answer
+    return Asked.TOO_MANY
 
 
 async def waiting(database: Database, settings: Settings, token: str, *, now: datetime) -> list[Share]:
@@ -129,8 +161,19 @@ async def release(
     article = await public_article(database, stored[0].wanted.article_id) if stored else None
     if article is None:
         return None
-    released = await _release(database, settings, renderer, article, stored, now=now)
-    return released if released.sent or released.refused else None
+    await stops.look(database, now=now)
+    fates = [
+        await _send(database, settings, renderer, article, share.wanted, now=now, share_id=share.id) for share in stored
+    ]
+    if set(fates) == {_Fate.GONE}:
+        return None
+    return Released(
+        stored[0].wanted.sender_hash,
+        sent=fates.count(_Fate.SENT),
+        refused=fates.count(_Fate.REFUSED),
+        is_stopped=_Fate.STOPPED in fates,
+        is_sender_stopped=_Fate.SENDER_STOPPED in fates,
+    )
 
 
 async def never_again(database: Database, settings: Settings, token: str, *, now: datetime) -> bool:
@@ -154,36 +197,37 @@ async def is_a_share(database: Database, settings: Settings, token: str) -> bool
         return await shares.whose_mail(connection, delivery_id) is not None
 
 
-async def _release(
+async def _send(
     database: Database,
     settings: Settings,
     renderer: Renderer,
     article: Article,
-    stored: Sequence[Share],
+    wanted: NewShare,
     *,
     now: datetime,
-) -> Released:
-    """Send each share that its limits let pass; those they do not are ended.
+    share_id: int | None = None,
+) -> _Fate:
+    """Send one share, if its limits let it pass. `share_id` None: it was not stored before.
 
     Each in a transaction of its own: in one for all, two requests to the same friends could wait for each other.
     """
-    sent = refused = 0
-    for share in stored:
-        mail = share_mail.compose(renderer, settings, article=article, share=share.wanted)
-        async with database.begin() as connection:
-            if not await shares.release(connection, share.id, at=now):
-                continue
-            used_up = await limits.may_send(connection, settings, share.wanted, now=now)
-            if not used_up:
-                await _queue(connection, settings, share, mail, now=now)
-        if used_up:
-            refused += 1
-            if limits.is_of_site(used_up):
-                warning("share.site_limit")
-        else:
-            sent += 1
-            event("share.released", share_id=share.id, article_id=article.id)
-    return Released(stored[0].wanted.sender_hash, sent, refused)
+    mail = share_mail.compose(renderer, settings, article=article, share=wanted)
+    async with database.begin() as connection:
+        if await share_stops.is_stopped(connection, EVERYBODY):
+            return _Fate.STOPPED
+        is_sender_stopped = await share_stops.is_stopped(connection, wanted.sender_hash)
+        if is_sender_stopped and share_id is None:
+            return _Fate.SENDER_STOPPED
+        if share_id is None:
+            share_id = await shares.add(connection, wanted)
+        if not await shares.release(connection, share_id, at=now):
+            return _Fate.GONE
+        if is_sender_stopped or not await limits.may_send(connection, settings, wanted, now=now):
+            await shares.end(connection, share_id)
+            return _Fate.SENDER_STOPPED if is_sender_stopped else _Fate.REFUSED
+        await _queue(connection, settings, Share(share_id, wanted), mail, now=now)
+    event("share.released", share_id=share_id, article_id=article.id)
+    return _Fate.SENT
 
 
 async def _queue(connection: Connection, settings: Settings, share: Share, mail: Mail, *, now: datetime) -> None:
@@ -204,20 +248,27 @@ async def _ask_sender(
     settings: Settings,
     renderer: Renderer,
     wanted: Wanted,
-    stored: Sequence[Share],
+    new: Sequence[NewShare],
     *,
     now: datetime,
-) -> None:
+) -> Asked:
     """Queue the one mail that asks the sender, for all friends of this request."""
+    if not await limits.may_confirm_at_all(connection, settings, now=now):
+        return Asked.TOO_MANY
+    if not await limits.may_confirm(connection, new[0].sender_hash, now=now):
+        return Asked.CONFIRM  # the same answer: whether this address was asked before is nobody's business
+    ids = [await shares.add(connection, each) for each in new]
     mail = sender_mail.compose(renderer, settings, wanted.language)
     message = NewMessage(
-        key=f"sender:{stored[0].id}", kind=MessageKind.SENDER, variant="", language=wanted.language, mail=mail
+        key=f"sender:{ids[0]}", kind=MessageKind.SENDER, variant="", language=wanted.language, mail=mail
     )
     delivery_id = await messages.queue_one(
         connection, message, wanted.sender, lane=Lane.SHARE, at=now, deadline_at=now + WAITS
     )
     assert delivery_id is not None  # the key is new
-    await shares.note_confirmation(connection, [share.id for share in stored], delivery_id)
+    await shares.note_confirmation(connection, ids, delivery_id)
+    event("share.asked", article_id=wanted.article_id, shares=len(ids))
+    return Asked.CONFIRM
 
 
 def _new_share(settings: Settings, wanted: Wanted, friend: Address, *, now: datetime) -> NewShare:

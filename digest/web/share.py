@@ -32,13 +32,18 @@ from digest.languages import words as words_of
 from digest.models.articles import Article
 from digest.share import request as share_request
 from digest.share import sender, words
-from digest.share.request import Asked, Wanted
+from digest.share.request import Asked, Released, Wanted
 from digest.web.forms import SHOWN_LETTERS, on_one_line, text_of, texts_of
 from digest.web.guard import Policy
 from digest.web.templating import Templates
 
 _NOT_KEPT = {"Cache-Control": "no-store", "X-Robots-Tag": "noindex"}
 _UNANSWERED = 422
+_REFUSED = {
+    Asked.TOO_MANY: ("limit", 429),
+    Asked.STOPPED: ("stopped", 503),
+    Asked.SENDER_STOPPED: ("sender_stopped", 403),
+}
 _MAILTO_LETTERS = 1800
 _MAX_ID = 2**48
 
@@ -87,7 +92,7 @@ class SharePages:
             released = await share_request.release(self.database, self.settings, self.renderer, token, now=now)
             if released is None:
                 return self._wrong_link(request, "share")
-            response = self._page(request, "share/released.html", {"released": released})
+            response = self._released(request, released)
             self._remember(response, released.sender_hash)
             return response
         waiting = await share_request.waiting(self.database, self.settings, token, now=now)
@@ -120,6 +125,10 @@ class SharePages:
             return self._asked(request, article, Asked.CONFIRM)
         if now < opened_at + proof.OPEN_AT_LEAST:
             return self._form(request, article, filled, problem="fast", status=_UNANSWERED)
+        payload = text_of(posted, "proof")
+        is_proven = bool(payload) and await share_request.prove(self.database, self.settings, payload, now=now)
+        if payload and not is_proven:
+            return self._form(request, article, filled, problem="proof", status=_UNANSWERED)
         wanted, mistakes = self._wanted(request, article, filled)
         if wanted is None:
             return self._form(request, article, filled, mistakes=mistakes, status=_UNANSWERED)
@@ -135,16 +144,15 @@ class SharePages:
                 self.settings,
                 self.renderer,
                 wanted,
-                payload=text_of(posted, "proof"),
+                is_proven=is_proven,
                 is_confirmed=is_confirmed,
                 now=now,
             )
         except NotFoundError as error:  # withdrawn in this moment
             raise HTTPException(404) from error
-        if asked is Asked.BAD_PROOF:
-            return self._form(request, article, filled, problem="proof", status=_UNANSWERED)
-        if asked is Asked.TOO_MANY:
-            return self._form(request, article, filled, problem="limit", status=429)
+        if asked in _REFUSED:
+            problem, status = _REFUSED[asked]
+            return self._form(request, article, filled, problem=problem, status=status)
         return self._asked(request, article, asked)
 
     def _wanted(self, request: Request, article: Article, filled: Filled) -> tuple[Wanted | None, dict[str, str]]:
@@ -224,6 +232,16 @@ class SharePages:
     def _asked(self, request: Request, article: Article, asked: Asked) -> Response:
         context = {"is_sent": asked is Asked.SENT, "article_link": article.text.link}
         return self._page(request, "share/asked.html", context)
+
+    def _released(self, request: Request, released: Released) -> Response:
+        if not released.sent and (released.is_stopped or released.is_sender_stopped):
+            language = self.templates.language_of(request)
+            status = 503 if released.is_stopped else 403
+            context = {"released": released}
+            return self.templates.page(
+                "share/stopped.html", context, language=language, status=status, headers=_NOT_KEPT
+            )
+        return self._page(request, "share/released.html", {"released": released})
 
     def _remember(self, response: Response, sender_hash: str) -> None:
         response.set_cookie(

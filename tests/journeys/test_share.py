@@ -65,9 +65,9 @@ async def test_a_share_arrives_after_its_sender_has_said_yes(
     async with HostileServer() as server, browser(database, settings, clock) as visitor:
         relay = relay_to(server)
         ask = wanted(article_id)
-        assert await request.ask(database, settings, renderer, ask, payload="", is_confirmed=False, now=clock()) is (
-            Asked.CONFIRM
-        )
+        assert await request.ask(
+            database, settings, renderer, ask, is_proven=False, is_confirmed=False, now=clock()
+        ) is (Asked.CONFIRM)
         await Sender(database, settings, relay, clock=clock, owner="a").send_due()
         question, said = read(server.mails[0].content)
         assert set(map(str.lower, question.keys())) == HEADERS - {"reply-to"}
@@ -92,7 +92,7 @@ async def test_a_share_arrives_after_its_sender_has_said_yes(
         assert never in words
         await _one_click(visitor, never)
         await request.ask(
-            database, settings, renderer, wanted(article_id, sender=FRIEND, friend=SENDER), payload="",
+            database, settings, renderer, wanted(article_id, sender=FRIEND, friend=SENDER), is_proven=False,
             is_confirmed=False, now=clock(),
         )  # fmt: skip
         await Sender(database, settings, relay, clock=clock, owner="c").send_due()
@@ -109,7 +109,7 @@ async def test_fifty_at_once_are_as_many_as_the_limit(
 
     answers = await asyncio.gather(
         *(
-            request.ask(database, settings, Renderer(None), each, payload="", is_confirmed=False, now=clock())
+            request.ask(database, settings, Renderer(None), each, is_proven=False, is_confirmed=False, now=clock())
             for each in asks
         )
     )
@@ -142,7 +142,7 @@ async def test_an_article_withdrawn_meanwhile_is_not_sent(
         await connection.execute(sa.update(articles).values(withdrawn_at=clock()))
     with pytest.raises(NotFoundError):
         await request.ask(
-            database, settings, Renderer(None), wanted(article_id), payload="", is_confirmed=False, now=clock()
+            database, settings, Renderer(None), wanted(article_id), is_proven=False, is_confirmed=False, now=clock()
         )
 
 

@@ -25,6 +25,7 @@ from digest.operate.cli import (
     keys,
     privacy,
     service,
+    shares,
     sources,
     subscribers,
     subscribers_lists,
@@ -114,6 +115,7 @@ app.add_typer(blocks.app, name="blocks", rich_help_panel=_ROWS)
 app.add_typer(subscribers.app, name="subscribers", rich_help_panel=_ROWS)
 app.add_typer(suppressions.app, name="suppressions", rich_help_panel=_ROWS)
 app.add_typer(consents.app, name="consent", rich_help_panel=_ROWS)
+app.add_typer(shares.app, name="shares", rich_help_panel=_ROWS)
 app.add_typer(keys.app, name="keys", rich_help_panel=_ROWS)
 app.add_typer(privacy.app, name="privacy", rich_help_panel=_ROWS)
 app.add_typer(audit.app, name="audit", rich_help_panel=_ROWS)

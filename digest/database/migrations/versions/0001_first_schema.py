@@ -97,6 +97,7 @@ def upgrade() -> None:
         sa.Column("key", sa.String(length=64), nullable=False),
         sa.Column("window_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("count", sa.Integer(), nullable=False),
+        sa.Column("recent", sa.Text(), server_default="", nullable=False),
         sa.Column("last_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("scope", "key", name="pk_counters"),
     )
@@ -232,6 +233,14 @@ def upgrade() -> None:
         sa.Column("address_hash", sa.String(length=64), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("address_hash", name="pk_share_refusals"),
+    )
+    op.create_table(
+        "share_stops",
+        sa.Column("whose", sa.String(length=64), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("stopped_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("resumed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("whose", name="pk_share_stops"),
     )
     op.create_table(
         "signups",
@@ -733,6 +742,7 @@ def downgrade() -> None:
     op.drop_index("ix_signups_expires_at", table_name="signups")
     op.drop_index("ix_signups_address_hash", table_name="signups")
     op.drop_table("signups")
+    op.drop_table("share_stops")
     op.drop_table("share_refusals")
     op.drop_table("settings_marks")
     op.drop_table("robots")
