@@ -21,14 +21,14 @@ _AT_ONCE = 1000
 
 async def append(connection: Connection, consent: NewConsent) -> int:
     """Write one act into the ledger and return its row's id."""
-    inserted = await connection.execute(sa.insert(consents).values(**_values(consent)).returning(consents.c.id))
+    inserted = await connection.execute(sa.insert(consents).values(**values_of(consent)).returning(consents.c.id))
     return int(inserted.scalar_one())
 
 
 async def append_all(connection: Connection, given: list[NewConsent]) -> None:
     """Write many acts at once, as an import does."""
     if given:
-        await connection.execute(sa.insert(consents), [_values(each) for each in given])
+        await connection.execute(sa.insert(consents), [values_of(each) for each in given])
 
 
 async def of_address(connection: Connection, address_hash: str) -> list[Consent]:
@@ -78,7 +78,8 @@ async def text_of(connection: Connection, text_hash: str) -> str | None:
     return body
 
 
-def _values(consent: NewConsent) -> dict[str, Any]:  # Any: the columns of the table
+def values_of(consent: NewConsent) -> dict[str, Any]:  # Any: the columns of the table
+    """Return the row of an act that is to be written."""
     return {
         "subscriber_id": consent.subscriber_id,
         "address": None if consent.address is None else str(consent.address),

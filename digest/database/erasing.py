@@ -18,6 +18,7 @@ from digest.database import consents as ledger
 from digest.database import deliveries as delivery_rows
 from digest.database import raw_mails, shares, suppressions
 from digest.database.connection import Connection
+from digest.database.messages import SHARED
 from digest.database.tables import (
     attempts,
     consents,
@@ -285,13 +286,19 @@ async def _empty_messages(connection: Connection, theirs: Sequence[sa.ColumnElem
 
 
 async def _blank(connection: Connection, message_ids: Sequence[int], *, but: Sequence[int]) -> None:
-    """Empty those messages without an edition of which no other delivery than `but` holds an address."""
+    """Empty those messages without an edition of which no other delivery than `but` holds an address.
+
+    Those that name nobody stay (`SHARED`): the next who is sent the same must not get an empty one.
+    """
     of_message = sa.and_(_d.message_id == messages.c.id, _d.edition_id.is_(None), _d.recipient != "")
+    is_shared = messages.c.key.startswith(SHARED)
     for start in range(0, len(message_ids), 500):
         which = messages.c.id.in_(message_ids[start : start + 500])
         await connection.execute(
             sa.update(messages)
-            .where(which, messages.c.edition_id.is_(None), ~sa.exists().where(of_message, _d.id.not_in(but)))
+            .where(
+                which, messages.c.edition_id.is_(None), ~is_shared, ~sa.exists().where(of_message, _d.id.not_in(but))
+            )
             .values(subject="", headers=b"", text=b"", html=b"")
         )
 

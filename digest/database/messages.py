@@ -28,6 +28,7 @@ from digest.models.deliveries import DeliveryState, DropReason, Lane, Mail, Mess
 from digest.models.readers import Variant
 
 OWN_HOURS = range(6, 23)  # a reader may ask for nothing before one of these, in the newspaper's zone
+SHARED = "shared:"  # the keys of mails that name nobody and go to many without being an edition's
 _KEY_LENGTH = 255
 _KEY_COLUMNS: tuple[sa.ColumnClause[Any], ...] = (
     sa.column("language", sa.Text),
@@ -53,27 +54,30 @@ def edition_key(edition_id: int, variant: Variant) -> str:
 async def store(connection: Connection, message: NewMessage, *, at: datetime) -> int:
     """Store a message and return its id; if its key is stored already, that message's id, unchanged."""
     inserted = await connection.execute(
-        insert_once(connection, messages)
-        .values(
-            key=message.key,
-            kind=message.kind,
-            edition_id=message.edition_id,
-            variant=message.variant,
-            language=message.language,
-            subject=message.mail.subject,
-            headers=message.mail.headers,
-            text=message.mail.text,
-            html=message.mail.html,
-            keeps_copy=message.keeps_copy,
-            created_at=at,
-        )
-        .returning(messages.c.id)
+        insert_once(connection, messages).values(new_row(message, at=at)).returning(messages.c.id)
     )
     message_id: int | None = inserted.scalar_one_or_none()
     if message_id is None:
         stored = await connection.execute(sa.select(messages.c.id).where(messages.c.key == message.key))
         message_id = stored.scalar_one()
     return message_id
+
+
+def new_row(message: NewMessage, *, at: datetime) -> dict[str, Any]:  # Any: the columns of the table
+    """Return the row of a message that is to be stored."""
+    return {
+        "key": message.key,
+        "kind": message.kind,
+        "edition_id": message.edition_id,
+        "variant": message.variant,
+        "language": message.language,
+        "subject": message.mail.subject,
+        "headers": message.mail.headers,
+        "text": message.mail.text,
+        "html": message.mail.html,
+        "keeps_copy": message.keeps_copy,
+        "created_at": at,
+    }
 
 
 async def note_articles(connection: Connection, message_id: int, shown: Sequence[tuple[int, int]]) -> None:

@@ -7,10 +7,10 @@ to the one who stored it, so that two workers at once agree on who goes on.
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from digest.database.connection import Connection
+from digest.database.connection import Connection, PlainConnection
 
 
-def insert_once(connection: Connection, table: sa.Table) -> sa.Insert:
+def insert_once(connection: Connection | PlainConnection, table: sa.Table) -> sa.Insert:
     """Return an INSERT into `table` that skips rows which break one of its unique keys."""
     if connection.dialect.name == "postgresql":
         return postgresql.insert(table).on_conflict_do_nothing()

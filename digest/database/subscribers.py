@@ -22,7 +22,6 @@ from digest.models.deliveries import DeliveryState, DropReason
 from digest.models.readers import Format, Subscriber, SubscriberState
 
 _AWAY = (SubscriberState.LEFT, SubscriberState.STOPPED, SubscriberState.EXPIRED, SubscriberState.PENDING)
-_MAY_LEAVE = (SubscriberState.ACTIVE, SubscriberState.PAUSED, SubscriberState.PENDING)
 
 
 async def add(
@@ -129,19 +128,6 @@ async def withdraw_advert_consent(connection: Connection, subscriber_id: int) ->
         .values(advert_consent_at=None, advert_checked_at=None)
     )
     return changed.rowcount > 0
-
-
-async def leave(connection: Connection, subscriber_id: int, *, at: datetime) -> bool:
-    """Note that the subscriber left; return whether that changed anything. Deliveries are the caller's to drop.
-
-    The consent to adverts ends with it: it must not be there again when the reader comes back for the news alone.
-    """
-    result = await connection.execute(
-        sa.update(subscribers)
-        .where(subscribers.c.id == subscriber_id, subscribers.c.state.in_(_MAY_LEAVE))
-        .values(state=SubscriberState.LEFT, left_at=at, advert_consent_at=None)
-    )
-    return result.rowcount > 0
 
 
 async def remove_by_consent(connection: Connection, consent: str) -> int:
@@ -263,10 +249,11 @@ async def _load(connection: Connection, query: sa.Select[Any]) -> list[Subscribe
         .order_by(subscriptions.c.slot)
     ):
         theirs[found.subscriber_id].append(found.slot)
-    return [_subscriber(row, tuple(theirs[row["id"]])) for row in rows]
+    return [subscriber_of(row, tuple(theirs[row["id"]])) for row in rows]
 
 
-def _subscriber(row: Any, slots: tuple[str, ...]) -> Subscriber:  # Any: a row mapping
+def subscriber_of(row: Any, slots: tuple[str, ...]) -> Subscriber:  # Any: a row mapping
+    """Return the subscriber of a row, with the names of their slots in alphabetical order."""
     local, _, domain = row["address"].rpartition("@")
     return Subscriber(
         id=row["id"],

@@ -5,25 +5,27 @@ left, and how many mails that were already waiting were given up. The token is t
 no confirmation by mail. State, waiting deliveries, the ledger of consents and the
 notice of the result (정보통신망법 제50조⑦) change in one transaction, so no mail can be claimed in between, and the
 conditions stand inside the updates: leaving twice, or from two mail servers at once, is the same as leaving once. The
-notice is the last mail (`result_notice`). A reader whose row was erased has left as well.
+notice is the last mail (`result_notice`). A reader whose row was erased has left as well. One transaction serves any
+number of readers: `together` gathers those who come at the same moment.
 
 Event: `subscriber.left`, with ids only.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
-from digest.compose.kinds import notice
 from digest.compose.render import Renderer
 from digest.config import Settings
-from digest.database import Connection, Database, consents, deliveries, subscribers
+from digest.database import Connection, Database, leaving, subscribers
+from digest.database.connection import PlainConnection
 from digest.errors import NotFoundError
 from digest.events import event
 from digest.hashes import address_hash, network_of
 from digest.models.consents import ConsentAct, ConsentWay, NewConsent
-from digest.models.deliveries import DropReason
 from digest.models.readers import Subscriber, SubscriberState
-from digest.subscribe import result_notice
+from digest.subscribe.result_notice import GIVEN_UP_AFTER, FarewellNotices
 from digest.tokens import Keyring, TokenPurpose
 
 _NOT_WRITTEN_TO = frozenset({SubscriberState.LEFT, SubscriberState.STOPPED, SubscriberState.EXPIRED})
@@ -39,12 +41,14 @@ class Left:
 
 
 @dataclass(frozen=True, slots=True)
-class _Way:
-    """How somebody left, for the ledger of consents. `host`: the address a request came from."""
+class Leaver:
+    """A reader who leaves, and how, for the ledger of consents. `host`: the address a request came from."""
 
+    subscriber_id: int
     how: ConsentWay
     source: str
     host: str | None
+    at: datetime
 
 
 async def read_subscriber(database: Database, keyring: Keyring, token: str) -> Subscriber | None:
@@ -55,6 +59,14 @@ async def read_subscriber(database: Database, keyring: Keyring, token: str) -> S
     subscriber_id = keyring.read(TokenPurpose.LEAVE, token)
     async with database.read() as connection:
         return await _find(connection, subscriber_id)
+
+
+def read_link(keyring: Keyring, token: str, *, how: ConsentWay, host: str | None, now: datetime) -> Leaver:
+    """Return who leaves by the link of a mail. `host` is the address the request came from.
+
+    Raises `BadTokenError` for a token that we did not make for leaving.
+    """
+    return Leaver(keyring.read(TokenPurpose.LEAVE, token), how, "/u", host, now)
 
 
 async def leave(
@@ -72,8 +84,8 @@ async def leave(
     `host` is the address the request came from. Raises `BadTokenError` for a token that we did not make for leaving,
     `TemplateError` if the notice cannot be composed.
     """
-    subscriber_id = settings.keyring.read(TokenPurpose.LEAVE, token)
-    return await _leave(database, settings, renderer, subscriber_id, _Way(how, "/u", host), now=now)
+    leaver = read_link(settings.keyring, token, how=how, host=host, now=now)
+    return (await leave_all(database, FarewellNotices(settings, renderer), [leaver]))[0]
 
 
 async def take_off(
@@ -83,37 +95,48 @@ async def take_off(
 
     Raises `TemplateError` if the notice cannot be composed.
     """
-    way = _Way(ConsentWay.COMMAND, "digest subscribers remove", None)
-    return await _leave(database, settings, renderer, subscriber_id, way, now=now)
+    leaver = Leaver(subscriber_id, ConsentWay.COMMAND, "digest subscribers remove", None, now)
+    return (await leave_all(database, FarewellNotices(settings, renderer), [leaver]))[0]
 
 
-async def _leave(
-    database: Database, settings: Settings, renderer: Renderer, subscriber_id: int, way: _Way, *, now: datetime
-) -> Left:
-    async with database.begin() as connection:
-        changed = await subscribers.leave(connection, subscriber_id, at=now)
-        dropped = await deliveries.drop_for_subscriber(connection, subscriber_id, reason=DropReason.LEFT, at=now)
-        subscriber = await _find(connection, subscriber_id)
-        if changed and subscriber is not None:
-            await consents.append(connection, _withdrawn(settings, subscriber, way, now))
-            await result_notice.queue(
-                connection,
-                settings,
-                renderer,
-                notice.Result.LEFT,
-                key=f"left:{subscriber.id}:{now.isoformat()}",
-                address=subscriber.address,
-                language=subscriber.language,
-                now=now,
-            )
-    if changed or dropped:
-        event("subscriber.left", subscriber_id=subscriber_id, dropped=dropped)
-    return Left(subscriber, changed, dropped)
+async def leave_all(database: Database, notices: FarewellNotices, leavers: Sequence[Leaver]) -> list[Left]:
+    """Let all of these leave in one transaction; return what came of each, in their order.
+
+    Of several requests for one reader the first counts. What cannot be done for one of them is done for none: the
+    caller tries each by itself. Raises `TemplateError` if a notice cannot be composed.
+    """
+    left = await database.write(partial(_leave_all, notices, leavers))
+    for leaver, each in zip(leavers, left, strict=True):
+        if each.changed or each.dropped:
+            event("subscriber.left", subscriber_id=leaver.subscriber_id, dropped=each.dropped)
+    return left
 
 
 def is_gone(subscriber: Subscriber) -> bool:
     """Whether nothing is mailed to this reader any more, for whatever reason."""
     return subscriber.state in _NOT_WRITTEN_TO
+
+
+def _leave_all(notices: FarewellNotices, leavers: Sequence[Leaver], connection: PlainConnection) -> list[Left]:
+    first: dict[int, Leaver] = {}
+    for leaver in leavers:
+        first.setdefault(leaver.subscriber_id, leaver)
+    at = max(leaver.at for leaver in leavers)
+    changed = leaving.leave(connection, first, at=at)
+    dropped = leaving.drop_waiting(connection, first, at=at)
+    readers = leaving.load(connection, first)
+    gone = [readers[subscriber_id] for subscriber_id in sorted(changed)]
+    leaving.append_consents(connection, [_withdrawn(notices.settings, each, first[each.id]) for each in gone])
+    for language in sorted({each.language for each in gone}):
+        of_language = [each for each in gone if each.language == language]
+        message = notices.message(language, at)
+        leaving.queue_for_all(connection, message, of_language, at=at, deadline_at=at + GIVEN_UP_AFTER)
+    return [
+        Left(readers.get(each.subscriber_id), each.subscriber_id in changed, dropped[each.subscriber_id])
+        if first[each.subscriber_id] is each
+        else Left(readers.get(each.subscriber_id), changed=False, dropped=0)
+        for each in leavers
+    ]
 
 
 async def _find(connection: Connection, subscriber_id: int) -> Subscriber | None:
@@ -123,15 +146,15 @@ async def _find(connection: Connection, subscriber_id: int) -> Subscriber | None
         return None
 
 
-def _withdrawn(settings: Settings, subscriber: Subscriber, way: _Way, now: datetime) -> NewConsent:
+def _withdrawn(settings: Settings, subscriber: Subscriber, leaver: Leaver) -> NewConsent:
     """The row of the ledger: every consent is taken back by it, that to adverts too."""
     return NewConsent(
         address=subscriber.address,
         address_hash=address_hash(settings, subscriber.address),
         act=ConsentAct.WITHDRAWN,
-        how=way.how,
-        at=now,
+        how=leaver.how,
+        at=leaver.at,
         subscriber_id=subscriber.id,
-        source=way.source,
-        network=network_of(way.host),
+        source=leaver.source,
+        network=network_of(leaver.host),
     )

@@ -18,6 +18,7 @@ from digest.compose.render import Renderer
 from digest.config import Settings
 from digest.database import Database
 from digest.errors import TryLaterError
+from digest.subscribe.together import Together
 from digest.web import api, outbox, preferences, privacy, sample, share
 from digest.web import metrics as metrics_page
 from digest.web import subscribe as subscribe_pages
@@ -45,13 +46,14 @@ def build(
 
     `sample_started_at`: when the sample newspaper came out; it is served only if `settings.sample`. `outbox_dir`: where
     the built-in receiving server keeps mails; None, or any relay in the settings: there is no outbox. `metrics`
-    gathers what `/metrics` tells; None: there is no such page.
+    gathers what `/metrics` tells; None: there is no such page. The app's `state.compile_pages` compiles all pages.
     """
     policy = Policy(picture_origins(settings))
     templates = Templates(settings)
     kept_mails = None if settings.has_relay else outbox_dir
     renderer = Renderer(settings.templates_dir)
-    pages = Pages(database, settings, clock, templates, renderer, policy, has_outbox=kept_mails is not None)
+    leaving = Together(database, settings, renderer)
+    pages = Pages(database, settings, clock, templates, leaving, policy, has_outbox=kept_mails is not None)
     routes = page_routes(pages)
     routes += preferences.routes(database, settings, clock, templates, renderer)
     signing_up = subscribe_pages.SubscribePages(database, settings, clock, templates, renderer, policy)
@@ -79,6 +81,7 @@ def build(
         ],
         exception_handlers={HTTPException: refusals.refuse_politely, TryLaterError: refusals.not_now},
     )
+    app.state.compile_pages = templates.compile_all
     # Starlette would send people to whatever host their Host header names.
     app.router.redirect_slashes = False
     return app

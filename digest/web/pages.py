@@ -21,7 +21,6 @@ from starlette.routing import BaseRoute, Route
 
 from digest.clock import Clock
 from digest.compose import composer
-from digest.compose.render import Renderer
 from digest.compose.view import view
 from digest.config import Settings
 from digest.database import Database, editions, migrate
@@ -31,6 +30,7 @@ from digest.models.consents import ConsentWay
 from digest.models.editions import Edition, PlacedArticle
 from digest.models.readers import Subscriber
 from digest.subscribe import unsubscribe
+from digest.subscribe.together import Together
 from digest.subscribe.unsubscribe import Left
 from digest.web.guard import Policy
 from digest.web.outbox import is_near
@@ -52,7 +52,7 @@ class Pages:
     settings: Settings
     clock: Clock
     templates: Templates
-    renderer: Renderer
+    leaving: Together
     policy: Policy
     has_outbox: bool
 
@@ -140,15 +140,14 @@ class Pages:
     async def _leave(self, request: Request, token: str) -> Left:
         # A browser says where its form comes from; a mail provider's one click has nothing to say.
         is_browser = "sec-fetch-site" in request.headers or "origin" in request.headers
-        return await unsubscribe.leave(
-            self.database,
-            self.settings,
-            self.renderer,
+        leaver = unsubscribe.read_link(
+            self.settings.keyring,
             token,
-            now=self.clock(),
             how=ConsentWay.PAGE if is_browser else ConsentWay.ONE_CLICK,
             host=request.client.host if request.client else None,
+            now=self.clock(),
         )
+        return await self.leaving.leave(leaver)
 
     async def _public_edition(self, edition_id: str) -> tuple[Edition, list[PlacedArticle]] | None:
         # Not Starlette's own `int`: it fails on numbers that no database column holds.

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from digest.compose import composer, editor
 from digest.compose.render import Renderer
 from digest.config import Settings
-from digest.database import Database, alerts, articles, editions, messages, subscribers
+from digest.database import Database, alerts, articles, editions, leaving, messages
 from digest.database.tables import deliveries, picture_hosts, subscriptions
 from digest.database.tables import messages as messages_table
 from digest.database.tables import subscribers as subscribers_table
@@ -198,7 +198,7 @@ async def test_only_active_readers_of_the_slot_who_were_there_get_it(
     kim, gone, paused = await newsroom.subscribe("kim", "gone", "paused")
     await newsroom.subscribe("other", slots=["evening"])
     async with database.begin() as connection:
-        await subscribers.leave(connection, gone.id, at=clock())
+        await connection.run_sync(leaving.leave, [gone.id], at=clock())
         await connection.execute(
             sa.update(subscribers_table).where(subscribers_table.c.id == paused.id).values(state=SubscriberState.PAUSED)
         )

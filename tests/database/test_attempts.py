@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from digest.database import Database, attempts, results, subscribers
+from digest.database import Database, attempts, leaving, results
 from digest.database.results import Result
 from digest.models.deliveries import Delivery, DeliveryState, DropReason, Lane, MessageKind, Outcome, Reply
 from digest.models.editions import EditionState
@@ -63,7 +63,7 @@ async def test_a_mail_made_in_the_moment_its_reader_left_is_not_sent(database: D
     """Leaving finds no row that another transaction has yet to commit; the last look before sending does."""
     edition = await ledger.make_edition(database, at=clock(), readers=2)
     async with database.begin() as connection:
-        await subscribers.leave(connection, edition.subscriber_ids[0], at=clock())
+        await connection.run_sync(leaving.leave, [edition.subscriber_ids[0]], at=clock())
 
     claimed = await _claim(database, clock)
     marked = await _mark(database, clock, claimed)

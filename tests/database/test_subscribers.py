@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from digest import addresses
-from digest.database import Database, subscribers
+from digest.database import Database, leaving, subscribers
 from digest.database.tables import deliveries, subscriptions
 from digest.errors import NotFoundError
 from digest.models.deliveries import Lane, Mail, MessageKind, NewMessage
@@ -32,7 +32,7 @@ async def add(database: Database, clock: StoppedClock, address: addresses.Addres
 
 async def leave(database: Database, clock: StoppedClock, subscriber: Subscriber) -> bool:
     async with database.begin() as connection:
-        return await subscribers.leave(connection, subscriber.id, at=clock())
+        return await connection.run_sync(leaving.leave, [subscriber.id], at=clock())
 
 
 async def test_adding_twice_is_adding_once_with_the_slots_of_both(database: Database, clock: StoppedClock) -> None:

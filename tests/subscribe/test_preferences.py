@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from digest.compose import editor
 from digest.compose.render import Renderer
 from digest.config import Settings
-from digest.database import Database, audience, choices, editions, messages
+from digest.database import Database, audience, choices, editions, leaving, messages
 from digest.database.tables import deliveries
 from digest.database.tables import messages as messages_table
 from digest.models.deliveries import DeliveryState, DropReason
@@ -176,7 +176,7 @@ async def test_end_of_a_pause_wakes_nobody_who_left(
     async with database.begin() as connection:
         from digest.database import subscribers
 
-        assert await subscribers.leave(connection, reader.id, at=clock())
+        assert await connection.run_sync(leaving.leave, [reader.id], at=clock())
         assert await choices.end_pauses(connection, now=clock() + timedelta(days=8)) == 0
         assert (await subscribers.get(connection, reader.id)).state is SubscriberState.LEFT
 

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from digest.addresses import Address, parse
 from digest.config import Settings
-from digest.database import Database, audit, consents, subscribers, suppressions
+from digest.database import Database, audit, consents, leaving, subscribers, suppressions
 from digest.database.tables import (
     attempts,
     deliveries,
@@ -181,7 +181,7 @@ async def test_who_left_is_kept_for_thirty_days_and_then_by_hash_alone(
     """개인정보 보호법 제21조; the second pass has nothing to do."""
     reader_id, _ = await plant(database, settings, KIM, clock)
     async with database.begin() as connection:
-        await subscribers.leave(connection, reader_id, at=clock())
+        await connection.run_sync(leaving.leave, [reader_id], at=clock())
 
     early = await retention.keep_periods(database, settings, now=clock() + timedelta(days=29))
     done = await retention.keep_periods(database, settings, now=clock() + timedelta(days=30))

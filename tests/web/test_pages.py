@@ -19,6 +19,7 @@ from digest.models.editions import EditionState
 from digest.subscribe import signup
 from digest.subscribe.signup import Wanted
 from digest.tokens import TokenPurpose
+from digest.web.templating import Templates
 from tests.support import rows
 from tests.support.clock import StoppedClock
 from tests.support.settings import make_settings
@@ -293,3 +294,21 @@ async def test_edition_that_is_held_again_is_taken_from_the_front_page(
     async with database.begin() as connection:
         await connection.execute(sa.text("UPDATE editions SET state = 'held'"))
     assert f"/editions/{edition}" not in (await client.get("/")).text
+
+
+def test_pages_are_compiled_before_anybody_asks_for_them(settings: Settings) -> None:
+    """The first reader of the sign-up page waited for its template while an edition was going out."""
+    templates = Templates(settings)
+    templates.compile_all()
+    compiled = templates.environment.cache
+    assert compiled is not None
+    assert "subscribe/form.html" in {name for _, name in compiled}
+
+
+def test_a_mistake_in_one_page_keeps_no_other_from_being_compiled(settings: Settings, tmp_path: Path) -> None:
+    """An operator's page that is wrong must not keep the service from starting: leaving has to work."""
+    (tmp_path / "web").mkdir()
+    (tmp_path / "web" / "home.html").write_text("{% if %}", encoding="utf-8")
+    templates = Templates(settings.model_copy(update={"templates_dir": tmp_path}))
+    templates.compile_all()
+    assert templates.render("left.html", {"masked_address": "", "language": "ko"})
