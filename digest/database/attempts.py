@@ -287,10 +287,12 @@ def _due(which: sa.ColumnElement[bool]) -> sa.Select[Any]:
     step = following.correlate(names).scalar_subquery()
     names = names.union_all(sa.select(step).where(names.c.provider.is_not(None)))
     has_due = sa.select(_d.id).where(which, _d.provider == names.c.provider, *_is_due).correlate(names)
-    # A subquery with LIMIT and not EXISTS: PostgreSQL would make a join of that, which reads everything.
+    # A subquery with LIMIT and not EXISTS: PostgreSQL would make a join of that, which reads everything. Ordered as the
+    # index is: for any one row it went through the table from its front, where the settled ones of years are.
+    first_due = has_due.order_by(_d.due_at).limit(1).scalar_subquery()
     return (
         sa.select(names.c.provider)
-        .where(names.c.provider.is_not(None), has_due.limit(1).scalar_subquery().is_not(None))
+        .where(names.c.provider.is_not(None), first_due.is_not(None))
         .order_by(names.c.provider)
     )
 
@@ -313,7 +315,7 @@ def _claim(which: sa.ColumnElement[bool], *, sqlite: bool) -> sa.UpdateBase:
     due = (
         sa.select(_d.id)
         .where(which, _d.provider == _provider, *_is_due)
-        .order_by(_d.due_at, _d.id)
+        .order_by(_d.due_at)  # and no more: that is what the index says
         .limit(sa.bindparam("limit_", type_=sa.Integer))
         .with_for_update(skip_locked=True, of=deliveries)
         .cte("due")  # not a subquery: PostgreSQL may run one more than once and then claim more than `limit`

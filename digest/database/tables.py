@@ -621,7 +621,9 @@ is_waiting = deliveries.c.state.in_([sa.literal_column(f"'{state}'") for state i
 is_attempting = deliveries.c.state == sa.literal_column("'attempting'")
 _d = deliveries.c
 # Claims walk it per edition and provider in the order of `due_at`: what is held, paced or early is never in the way.
-_partial_index("ix_deliveries_waiting", _d.edition_id, _d.lane, _d.provider, _d.due_at, _d.id, where=is_waiting)
+# Not by id after that: equal entries are then kept once with a list of their rows by PostgreSQL (an eighth of the size,
+# and the dearest index of a fan-out became a cheap one); both databases keep equal ones in the order of the rows.
+_partial_index("ix_deliveries_waiting", _d.edition_id, _d.lane, _d.provider, _d.due_at, where=is_waiting)
 # By id and not by lease: PostgreSQL rewrites all index entries of a row when any indexed column changes.
 _partial_index("ix_deliveries_attempting", _d.edition_id, _d.id, where=is_attempting)
 

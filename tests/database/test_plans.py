@@ -1,0 +1,163 @@
+"""The statements of a worker go along indexes, at a size where a planner would know better if it could.
+
+Many thousand deliveries of an earlier edition are settled, as many of the present one wait. Each statement is explained
+by its own database with the values it was given. Only what walks over a whole table, or sorts what waits, is a fault;
+which index it is, is the planner's business.
+"""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+import sqlalchemy as sa
+
+from digest.database import Database, attempts, deliveries, results
+from digest.database.connection import PlainConnection
+from digest.database.results import Result
+from digest.models.deliveries import DeliveryState, DropReason, Lane, Outcome, Reply
+from tests.support import ledger
+from tests.support.clock import StoppedClock
+
+pytestmark = pytest.mark.anyio
+
+_MORE = 20_000
+_ADD = """
+WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < {count})
+INSERT INTO deliveries (message_id, edition_id, subscriber_id, recipient, domain, provider, lane, state, created_at,
+                        due_at, deadline_at)
+SELECT d.message_id, {edition}, 1000 + n, 'r' || n || '@b.example', 'b.example', '', d.lane, '{state}', d.created_at,
+       d.due_at, d.deadline_at
+FROM numbers CROSS JOIN deliveries AS d WHERE d.id = {like}
+"""
+
+
+async def _explained(
+    database: Database,
+    clock: StoppedClock,
+    act: Callable[[PlainConnection, list[int]], object],
+    *,
+    only: str = "deliveries",
+) -> str:
+    """Return the plans of the statements of `act` that hold `only`; it is given what "a" has claimed."""
+    edition = await ledger.make_edition(database, at=clock(), readers=3)
+    earlier = edition.id + 1000
+    statements: list[tuple[str, object]] = []
+
+    def note(_c: object, _cursor: object, statement: str, parameters: object, _context: object, _many: bool) -> None:
+        statements.append((statement, parameters))
+
+    async with database.begin() as connection:
+        for number, state in ((earlier, "accepted"), (edition.id, "queued")):
+            words = _ADD.format(count=_MORE, edition=number, state=state, like=edition.delivery_ids[0])
+            await connection.exec_driver_sql(words)
+        await connection.exec_driver_sql("ANALYZE")
+
+    def run(connection: PlainConnection) -> None:
+        until = clock() + timedelta(seconds=30)
+        claimed = attempts.claim_due(connection, owner="a", lane=Lane.BULK, now=clock(), lease_until=until, limit=3)
+        sa.event.listen(connection, "before_cursor_execute", note)
+        act(connection, [delivery.id for delivery in claimed])
+
+    async with database.begin() as connection:
+        await connection.run_sync(run)
+    word = "EXPLAIN QUERY PLAN" if database.is_sqlite else "EXPLAIN"
+    async with database.begin() as connection:
+        plans = [
+            (await connection.exec_driver_sql(f"{word} {statement}", parameters)).all()  # type: ignore[arg-type]  # as the driver was given them
+            for statement, parameters in statements
+            if only in statement and not isinstance(parameters, list)
+        ]
+    assert plans
+    return "\n".join(row[-1] for plan in plans for row in plan)
+
+
+def _claim(clock: StoppedClock) -> Callable[[PlainConnection, list[int]], object]:
+    def act(connection: PlainConnection, _ids: list[int]) -> object:
+        until = clock() + timedelta(seconds=30)
+        return attempts.claim_due(connection, owner="b", lane=Lane.BULK, now=clock(), lease_until=until, limit=250)
+
+    return act
+
+
+def _mark(clock: StoppedClock) -> Callable[[PlainConnection, list[int]], object]:
+    def act(connection: PlainConnection, ids: list[int]) -> object:
+        return attempts.mark_attempting(connection, ids, owner="a", now=clock(), lease_until=clock())
+
+    return act
+
+
+def _record(clock: StoppedClock) -> Callable[[PlainConnection, list[int]], object]:
+    outcome = Outcome(DeliveryState.ACCEPTED, Reply(250, "2.0.0", "Ok"))
+
+    def act(connection: PlainConnection, ids: list[int]) -> object:
+        noted = [Result(id_, DeliveryState.ACCEPTED, outcome, ended_at=clock()) for id_ in ids]
+        return results.record(connection, noted, owner="a")
+
+    return act
+
+
+def _give_back(_clock: StoppedClock) -> Callable[[PlainConnection, list[int]], object]:
+    return lambda connection, ids: attempts.give_back(connection, ids, owner="a")
+
+
+def _renew(clock: StoppedClock) -> Callable[[PlainConnection, list[int]], object]:
+    return lambda connection, ids: attempts.renew_leases(connection, ids, owner="a", lease_until=clock())
+
+
+@pytest.mark.parametrize("making", [_claim, _mark, _record, _give_back, _renew])
+async def test_a_worker_never_walks_over_all_deliveries(
+    database: Database, clock: StoppedClock, making: Callable[..., Callable[[PlainConnection, list[int]], object]]
+) -> None:
+    """Many times a second, beside years of deliveries."""
+    plan = await _explained(database, clock, making(clock))
+    assert "Seq Scan on deliveries" not in plan
+    assert "SCAN deliveries" not in plan
+
+
+async def test_a_claim_takes_the_first_due_without_sorting_what_waits(database: Database, clock: StoppedClock) -> None:
+    """The index of what waits has them in that order: a claim of 250 looks at 250."""
+    plan = await _explained(database, clock, _claim(clock), only="UPDATE deliveries")
+    assert "ix_deliveries_waiting" in plan
+    assert "Sort Key: deliveries" not in plan
+    assert "TEMP B-TREE FOR ORDER BY" not in plan
+
+
+async def test_leaving_finds_what_waits_for_one_reader_by_an_index(database: Database, clock: StoppedClock) -> None:
+    """A click on a link must not look at everybody's mail."""
+    edition = await ledger.make_edition(database, at=clock(), readers=3)
+    statements: list[tuple[str, object]] = []
+
+    def note(_c: object, _cursor: object, statement: str, parameters: object, _context: object, _many: bool) -> None:
+        statements.append((statement, parameters))
+
+    async with database.begin() as connection:
+        words = _ADD.format(count=_MORE, edition=edition.id, state="queued", like=edition.delivery_ids[0])
+        await connection.exec_driver_sql(words)
+        await connection.exec_driver_sql("ANALYZE")
+        sa.event.listen(database.engine.sync_engine, "before_cursor_execute", note)
+        await deliveries.drop_for_subscriber(connection, edition.subscriber_ids[0], reason=DropReason.LEFT, at=clock())
+        sa.event.remove(database.engine.sync_engine, "before_cursor_execute", note)
+        word = "EXPLAIN QUERY PLAN" if database.is_sqlite else "EXPLAIN"
+        plan = "\n".join(
+            [
+                row[-1]
+                for statement, parameters in statements
+                for row in (await connection.exec_driver_sql(f"{word} {statement}", parameters)).all()  # type: ignore[arg-type]  # as above
+            ]
+        )
+    assert "Seq Scan on deliveries" not in plan
+    assert "SCAN deliveries" not in plan
+    assert "(edition_id = " in plan or "edition_id=?" in plan
+
+
+async def test_postgresql_is_told_how_deliveries_are_used(database: Database) -> None:
+    """A fifth of years of deliveries is too late to vacuum, and ids are not worth a trip to the sequence each."""
+    if database.is_sqlite:
+        pytest.skip("SQLite has neither")
+    async with database.read() as connection:
+        options = await connection.scalar(sa.text("SELECT reloptions FROM pg_class WHERE relname = 'deliveries'"))
+        cache = await connection.scalar(
+            sa.text("SELECT seqcache FROM pg_sequence WHERE seqrelid = 'deliveries_id_seq'::regclass")
+        )
+    assert "autovacuum_vacuum_scale_factor=0" in options
+    assert cache == 100
