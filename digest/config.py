@@ -181,6 +181,7 @@ class Settings(BaseModel):
             bounce=addresses.parse(bounce) if bounce else None,
             delimiter=self.inbound_delimiter,
             plain=frozenset(addresses.parse(each) for each in others if each),
+            bounce_domains=frozenset({self.share_sender.domain} if self.share_sender else ()),
         )
 
     @property

@@ -17,6 +17,7 @@ FRESH_URL = "fresh_url"
 CONFIRM_URL = "confirm_url"
 SHARE_URL = "share_url"
 NEVER_URL = "never_url"
+RETURN_TOKEN = "return_token"  # noqa: S105 (the name of a value for the envelope; no slot: no template can show it)
 SLOT_NAMES = frozenset(
     {
         RECIPIENT,

@@ -9,7 +9,7 @@ Tokens are lower-case base32 (`tokens`), so they survive servers that fold the c
 at here. Pure: values in, values out.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from digest.addresses import Address, parse_or_none
@@ -44,18 +44,26 @@ class Addressed:
 
 @dataclass(frozen=True, slots=True)
 class OwnAddresses:
-    """Every address of ours. `command` and `bounce` None: none is set up. `plain`: those that only people answer to."""
+    """Every address of ours. `command` and `bounce` None: none is set up. `plain`: those that only people answer to.
+
+    Bounces come back to the same name in `bounce_domains`, too: each stream has return paths in its own domain.
+    """
 
     command: Address | None
     bounce: Address | None
     delimiter: str
     plain: frozenset[Address] = frozenset()
+    bounce_domains: frozenset[str] = frozenset()
 
     def read(self, recipient: str) -> Addressed | None:
         """Return what `recipient` says, None if it is no address of ours."""
         address = parse_or_none(recipient)
         if address is None:
             return None
+        if self.bounce is not None and address.domain in self.bounce_domains:
+            detail = self._detail(replace(address, domain=self.bounce.domain), self.bounce)
+            if detail:  # without a token it may be somebody else's mailbox there
+                return Addressed(Detail.BOUNCE, detail)
         if self.bounce is not None and (detail := self._detail(address, self.bounce)) is not None:
             return Addressed(Detail.BOUNCE, detail)
         if self.command is not None and (detail := self._detail(address, self.command)) is not None:

@@ -3,8 +3,9 @@
 A token is lower-case base32 without padding (it survives mail servers that fold case and fits the 64 octets of a
 local part), over: key id (1 byte), subject id (6 bytes), HMAC-SHA-256 of purpose and both, cut to 16 bytes
 (128 bits). All tokens have the same length, which keeps spliced mails aligned. The key is derived from `SECRET_KEY`
-per purpose, so a token for one purpose is noise for every other. A retired key goes on verifying, also after an older
-one was taken out or their order was changed: the key id stands for the record, and every key is tried.
+per purpose, so a token for one purpose is noise for every other (`RETURN`'s is the other half of `MESSAGE_ID`'s HMAC).
+A retired key goes on verifying, also after an older one was taken out or their order was changed: the key id stands for
+the record, and every key is tried.
 """
 
 import base64
@@ -31,6 +32,7 @@ class TokenPurpose(StrEnum):
 
     LEAVE = "leave"
     MESSAGE_ID = "message-id"
+    RETURN = "return"
     CHOOSE = "choose"
     FRESH = "fresh"
     CONFIRM = "confirm"
@@ -62,6 +64,15 @@ class Keyring:
         """
         return _encode(0, self.secrets[-1], purpose, subject_id)
 
+    def make_message_tokens(self, delivery_id: int) -> tuple[str, str]:
+        """Return the lasting token of a mail's Message-ID and that of its return path, for the price of one HMAC.
+
+        They are its two halves: who sees the one, which is quoted wherever a mail is answered, knows nothing of the
+        other, by which a mail that comes back is believed.
+        """
+        body, mac = _signed(0, self.secrets[-1], TokenPurpose.MESSAGE_ID, delivery_id)
+        return _base32(body + mac[:_MAC_BYTES]), _base32(body + mac[_MAC_BYTES:])
+
     def read(self, purpose: TokenPurpose, token: str) -> int:
         """Return the subject of `token`, or raise `BadTokenError`; in the same time for every wrong token."""
         key_id, subject_id = _claimed(token)
@@ -81,10 +92,19 @@ def _keyed(secret: str, purpose: TokenPurpose) -> hmac.HMAC:
 
 
 def _encode(key_id: int, secret: str, purpose: TokenPurpose, subject_id: int) -> str:
+    if purpose is TokenPurpose.RETURN:
+        body, mac = _signed(key_id, secret, TokenPurpose.MESSAGE_ID, subject_id)
+        return _base32(body + mac[_MAC_BYTES:])
+    body, mac = _signed(key_id, secret, purpose, subject_id)
+    return _base32(body + mac[:_MAC_BYTES])
+
+
+def _signed(key_id: int, secret: str, purpose: TokenPurpose, subject_id: int) -> tuple[bytes, bytes]:
+    """Return key id and subject as bytes, and all 32 bytes of their HMAC."""
     body = bytes([key_id]) + subject_id.to_bytes(_ID_BYTES, "big")
     mac = _keyed(secret, purpose).copy()
     mac.update(body)
-    return _base32(body + mac.digest()[:_MAC_BYTES])
+    return body, mac.digest()
 
 
 def _base32(raw: bytes) -> str:

@@ -7,6 +7,8 @@ the deadline turns a deferral into `dropped`, and the kind of mail whether an un
 from dataclasses import replace
 from datetime import datetime
 
+from digest import addresses
+from digest.addresses import Address
 from digest.config import Settings
 from digest.database.attempts import PREFERS_DOUBLE
 from digest.database.results import Result
@@ -15,19 +17,24 @@ from digest.deliver.dkim import Draft, Signer
 from digest.deliver.stock import Due
 from digest.deliver.transport import Envelope
 from digest.models.deliveries import Delivery, DeliveryState, DropReason, Lane, MessageKind, Outcome
-from digest.splice import RECIPIENT
+from digest.splice import RECIPIENT, RETURN_TOKEN
 
 
 class Envelopes:
-    """Makes envelopes for one sender address. `signer` None: the relay signs."""
+    """Makes envelopes. `signer` None: the relay signs.
+
+    With a `BOUNCE_ADDRESS` each has a return path that names its delivery (VERP), whatever its stream.
+    """
 
     def __init__(self, settings: Settings, signer: Signer | None) -> None:
         self._values = wire.Values(settings)
         self._sender = str(settings.sender).encode("ascii")
         self._signer = signer
+        self._return_path = _return_path(settings, None)
         # Shares have a sender of their own, and are signed for its domain: they cannot harm the editions' name.
         sharer = settings.share_sender or settings.sender
         self._share_sender = str(sharer).encode("ascii")
+        self._share_return_path = _return_path(settings, settings.share_sender)
         self._share_signer = signer and replace(signer, domain=sharer.domain)
 
     def make(self, due: Due, *, eight_bit: bool, now: datetime) -> Envelope:
@@ -60,7 +67,21 @@ class Envelopes:
     def _envelope(self, due: Due, sender: bytes, *, eight_bit: bool, now: datetime) -> Envelope:
         prepared = due.message.prepared(eight_bit=eight_bit)
         values = self._values.of(due.delivery, now, prepared.names)
-        return Envelope(due.delivery.id, sender, values[RECIPIENT], prepared.content(values))
+        content = prepared.content(values)
+        if not self._return_path[0]:
+            return Envelope(due.delivery.id, sender, values[RECIPIENT], content)
+        token = values[RETURN_TOKEN]
+        before, after = self._share_return_path if due.delivery.lane is Lane.SHARE else self._return_path
+        return Envelope(due.delivery.id, before + token + after, values[RECIPIENT], content, token)
+
+
+def _return_path(settings: Settings, of: Address | None) -> tuple[bytes, bytes]:
+    """Return what stands before and behind the token in return paths, in the domain of the stream's own sender `of`."""
+    if not settings.bounce_address:
+        return b"", b""
+    bounce = addresses.parse(settings.bounce_address)
+    domain = of.domain if of else bounce.domain
+    return f"{bounce.local}{settings.inbound_delimiter}".encode("ascii"), f"@{domain}".encode("ascii")
 
 
 def settle_result(delivery: Delivery, kind: MessageKind, outcome: Outcome, *, now: datetime, chance: float) -> Result:

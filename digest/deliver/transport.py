@@ -35,12 +35,16 @@ class RelayReport:
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """One mail to one recipient (rule D26), ready for the wire: `content` as `wire.Prepared.content` gives it."""
+    """One mail to one recipient (rule D26), ready for the wire: `content` as `wire.Prepared.content` gives it.
+
+    `envelope_id` is what a bounce is to name (RFC 3461 §4.4), where the relay passes it on; empty: nothing is asked.
+    """
 
     delivery_id: int
     sender: bytes
     recipient: bytes
     content: bytes
+    envelope_id: bytes = b""
 
 
 class Lane(Protocol):

@@ -32,6 +32,7 @@ from digest.splice import (
     NEVER_URL,
     PREFERENCES_URL,
     RECIPIENT,
+    RETURN_TOKEN,
     SHARE_URL,
     SLOT_NAMES,
     UNSUBSCRIBE_URL,
@@ -58,6 +59,7 @@ class Values:
         self._zone = settings.zone
         self._id_end = f"@{settings.sender.domain}>"
         self._base_url = settings.base_url
+        self._names_return_path = bool(settings.bounce_address)
         self._date = (0, b"")  # of this second
 
     def of(self, delivery: Delivery, now: datetime, wanted: Collection[str] = SLOT_NAMES) -> dict[str, bytes]:
@@ -66,12 +68,17 @@ class Values:
         A delivery without a subscriber (an alert, a test) has no unsubscribe address; a mail that wants one is refused.
         What confirms (`subscribe.signup`) and a fresh link (`subscribe.fresh`) are known by the delivery of their mail,
         so that the link is stored nowhere. `wanted`: what the mail has slots for; the dearer others may be missing.
+        `RETURN_TOKEN` is for the envelope, empty where there is no address for bounces.
         """
-        token = self._keyring.make_lasting(TokenPurpose.MESSAGE_ID, delivery.id)
+        if self._names_return_path:
+            token, returning = self._keyring.make_message_tokens(delivery.id)
+        else:
+            token, returning = self._keyring.make_lasting(TokenPurpose.MESSAGE_ID, delivery.id), ""
         values = {
             RECIPIENT: str(delivery.recipient).encode("ascii"),
             MESSAGE_ID: f"<{token}{self._id_end}".encode("ascii"),
             DATE: self._date_of(now),
+            RETURN_TOKEN: returning.encode("ascii"),
         }
         if delivery.subscriber_id is not None:
             leave = self._keyring.make(TokenPurpose.LEAVE, delivery.subscriber_id)

@@ -31,6 +31,14 @@ def test_each_address_is_read_as_it_was_written(own: OwnAddresses) -> None:
     assert {address: own.read(address) for address in written} == written
 
 
+def test_bounces_of_another_stream_come_to_its_own_domain() -> None:
+    """Shares have return paths of their own; a mailbox of the same name there is not ours."""
+    own = OwnAddresses(OWN.command, OWN.bounce, "+", OWN.plain, bounce_domains=frozenset({"share.gaon.example"}))
+    assert own.read(f"bounce+{TOKEN}@share.gaon.example") == Addressed(Detail.BOUNCE, TOKEN)
+    assert own.read("bounce@share.gaon.example") is None
+    assert OWN.read(f"bounce+{TOKEN}@share.gaon.example") is None
+
+
 def test_servers_that_fold_the_case_change_nothing() -> None:
     """Some write recipients in capitals, some in small letters."""
     assert OWN.read(OWN.leave(TOKEN).upper()) == Addressed(Detail.LEAVE, TOKEN)

@@ -40,6 +40,7 @@ class SmtpTransport:
             pipelining=client.supports_extension("pipelining"),
             eight_bit=client.supports_extension("8bitmime"),
             size=client.supports_extension("size"),
+            dsn=client.supports_extension("dsn"),
         )
         # aiosmtplib waits for nothing now. Once its protocol is replaced, its object hears of nothing any more and is
         # let go; it does not close what it has opened.
