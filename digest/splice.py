@@ -18,6 +18,7 @@ CONFIRM_URL = "confirm_url"
 SHARE_URL = "share_url"
 NEVER_URL = "never_url"
 RETURN_TOKEN = "return_token"  # noqa: S105 (the name of a value for the envelope; no slot: no template can show it)
+SHARER = "sharer"
 SLOT_NAMES = frozenset(
     {
         RECIPIENT,
@@ -29,6 +30,7 @@ SLOT_NAMES = frozenset(
         FRESH_URL,
         SHARE_URL,
         NEVER_URL,
+        SHARER,
     }
 )
 

@@ -39,6 +39,7 @@ class TokenPurpose(StrEnum):
     FORM = "form"
     SHARE = "share"
     NEVER = "never"
+    SHARER = "sharer"
 
 
 @dataclass(frozen=True, slots=True)

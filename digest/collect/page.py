@@ -142,6 +142,7 @@ def _read(reading: _Reading) -> PageText:
         excerpt=excerpt(tuple(line for line in paragraphs if not _SECTION_HEAD.match(line))),
         picture=_picture(reading, family, body),
         link=link,
+        mobile_link=links.mobile_link(reading.tree, reading.url),
         most_read=listed,
         found_by=reading.found_by,
         doubts=(*reading.doubts, *at.doubts),

@@ -14,6 +14,9 @@ from digest.compose.render import Renderer
 from digest.config import Settings
 from digest.models.deliveries import Mail
 
+MAX_HTML_BYTES = 90_000
+"""Gmail clips a mail near 102 kB and hides its end, the link that leaves included."""
+
 
 @dataclass(frozen=True, slots=True)
 class Composed:

@@ -21,6 +21,8 @@ def with_nobodys_link(mail: Mail, settings: Settings) -> Mail:
     for name, url in (
         (splice.UNSUBSCRIBE_URL, links.unsubscribe_url(base, make(TokenPurpose.LEAVE, _NOBODY))),
         (splice.PREFERENCES_URL, links.preferences_url(base, make(TokenPurpose.CHOOSE, _NOBODY))),
+        (splice.NEVER_URL, links.never_url(base, make(TokenPurpose.NEVER, _NOBODY))),
+        (splice.SHARER, make(TokenPurpose.SHARER, _NOBODY)),
     ):
         slot, given = splice.marker(name).encode(), url.encode()
         mail = replace(

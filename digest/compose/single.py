@@ -31,16 +31,20 @@ def compose(
 
     Raises `TemplateError` for a mistake in a template.
     """
-    subject = renderer.text(f"{stream.kind}/subject.txt", language, context)
-    subject = cut(" ".join(subject.split()), _SUBJECT_LETTERS)
+    title = subject(renderer, stream.kind, language, context)
     text = lines.text_lines(renderer.text(f"{stream.kind}/body.txt", language, context))
     html = lines.html_lines(renderer.mail_html(f"{stream.kind}/body.mjml", language, context))
     return Mail(
-        subject=subject,
-        headers=mime.header_block(stream, subject),
+        subject=title,
+        headers=mime.header_block(stream, title),
         text=splice.checked(text, allowed=slots),
         html=splice.checked(html, allowed=slots),
     )
+
+
+def subject(renderer: Renderer, kind: str, language: str, context: Mapping[str, object]) -> str:
+    """Return the subject of a mail of this kind, on one line. Raises `TemplateError`."""
+    return cut(" ".join(renderer.text(f"{kind}/subject.txt", language, context).split()), _SUBJECT_LETTERS)
 
 
 def own_stream(settings: Settings, kind: MessageKind) -> mime.Stream:

@@ -77,7 +77,10 @@ def _block(number: int, kind: BlockKind) -> Block:
 
 def share(language: str) -> tuple[Article, NewShare]:
     """Return an article and what somebody wrote to a friend about it."""
-    article = _placed(1, Role.LEAD, "시정", with_picture=True).article
+    placed = _placed(1, Role.LEAD, "시정", with_picture=True, rights=Rights.FULL_TEXT_MAIL).article
+    body = ("첫째 문단입니다. <괄호> & 기호가 있습니다.", "◇ 둘째 문단의 머리", "둘째 문단입니다.")
+    text = replace(placed.text, body=body, mobile_link="https://m.news.example.com/news/view.php?idx=1")
+    article = replace(placed, text=text, contested_at=_AT)
     return article, NewShare(
         article_id=article.id,
         sender=Address("specimen", "example.com"),

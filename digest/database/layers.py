@@ -42,6 +42,7 @@ def merged(listed: ArticleText, page: PageText | None, first_title: str = "") ->
         picture=page.picture or listed.picture,
         registered_at=page.registered_at or listed.registered_at,
         modified_at=page.modified_at or listed.modified_at,
+        mobile_link=page.mobile_link or listed.mobile_link,
     )
 
 

@@ -46,6 +46,7 @@ def text_of(title: str, link: str, rest: dict[str, Any]) -> ArticleText:
         picture=Picture(*rest["picture"]) if rest["picture"] else None,
         registered_at=_instant(rest["registered_at"]),
         modified_at=_instant(rest["modified_at"]),
+        mobile_link=rest.get("mobile_link", ""),
     )
 
 
@@ -82,6 +83,7 @@ def _rest(text: ArticleText) -> dict[str, Any]:
         "picture": picture and [picture.url, picture.caption, picture.width, picture.height],
         "registered_at": text.registered_at and text.registered_at.astimezone(UTC).isoformat(),
         "modified_at": text.modified_at and text.modified_at.astimezone(UTC).isoformat(),
+        **({"mobile_link": text.mobile_link} if text.mobile_link else {}),
     }
 
 

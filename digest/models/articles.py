@@ -23,7 +23,8 @@ class ArticleText:
 
     Titles and sub-headlines are verbatim (신문법 제10조②). `excerpt` is plain text, at most 200 characters, cut with
     an ellipsis. `body` holds plain-text paragraphs, empty where the source gives none. `registered_at` is when the
-    paper says it was published (기사등록), `modified_at` when it says it was changed (기사수정).
+    paper says it was published (기사등록), `modified_at` when it says it was changed (기사수정). `mobile_link` is the
+    page that it names for telephones, if it has one of its own for them.
     """
 
     title: str
@@ -36,6 +37,7 @@ class ArticleText:
     picture: Picture | None = None
     registered_at: datetime | None = None
     modified_at: datetime | None = None
+    mobile_link: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +83,10 @@ class PageText:
     """What an article's own page says; fields are empty where it does not.
 
     `body` are plain paragraphs, section heads such as "◇ …" among them; `excerpt` is its beginning, as in
-    `ArticleText`. `link` is the address the page asks to be cited by (고유링크), else its canonical one. `found_by`
-    tells for each field the way it was found ("selector", "json-ld", "meta", "cms:NAME", "trafilatura", "text").
-    `is_thin`: there is no body worth the name. `is_withdrawn`: the page says that the article was deleted.
+    `ArticleText`. `link` is the address the page asks to be cited by (고유링크), else its canonical one; `mobile_link`
+    its page for telephones, if that is another. `found_by` tells for each field the way it was found ("selector",
+    "json-ld", "meta", "cms:NAME", "trafilatura", "text"). `is_thin`: there is no body worth the name. `is_withdrawn`:
+    the page says that the article was deleted.
     """
 
     title: str = ""
@@ -97,6 +100,7 @@ class PageText:
     excerpt: str = ""
     picture: Picture | None = None
     link: str = ""
+    mobile_link: str = ""
     most_read: "tuple[MostRead, ...]" = ()
     found_by: dict[str, str] = field(default_factory=dict)
     doubts: tuple[str, ...] = ()

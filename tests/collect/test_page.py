@@ -154,3 +154,22 @@ def test_no_damage_to_a_page_raises_anything_unforeseen(name: str, at: int, cut:
 def test_every_field_that_has_a_selector_can_be_configured() -> None:
     """The settings are read below the room that reads pages: two lists of the same names."""
     assert tuple(one.name for one in fields(Selectors)) == PAGE_FIELDS
+
+
+@pytest.mark.parametrize(
+    ("written", "found"),
+    [
+        ('media="only screen and (max-width: 640px)" href="/m/71428"', "https://av.example/m/71428"),
+        ('media="handheld" href="https://m.av.example/article/view/71428"', "https://m.av.example/article/view/71428"),
+        ('media="handheld" href="https://m.av.example/"', ""),
+        ('media="handheld" href="https://portal.example/article/view/71428"', ""),
+        ('media="handheld" href="https://m.av.example/article/view/99999"', ""),
+        ('media="print" href="/print/71428"', ""),
+        ('media="handheld" href="/article/view/71428"', ""),
+    ],
+)
+def test_page_for_telephones_is_the_articles_own(written: str, found: str) -> None:
+    """Shares lead there, too; a front page, another article or another site is none."""
+    html = f"<html><head><link rel=alternate {written}></head><body><p>글</p></body></html>"
+    page = read_page(html.encode(), "text/html; charset=utf-8", ADDRESSES["article-view"], SEOUL)
+    assert page.mobile_link == found

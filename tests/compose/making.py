@@ -25,12 +25,16 @@ AT = datetime(2026, 11, 22, 22, 0, tzinfo=UTC)  # a Monday, 07:00 in Seoul
 SITE = "https://gaon.example/news/view.php?idx="
 UNSUBSCRIBE_URL = "https://news.gaon.example/u/" + "a" * 37
 PREFERENCES_URL = "https://news.gaon.example/preferences/" + "a" * 37
+NEVER_URL = "https://news.gaon.example/never/" + "a" * 37
 VALUES = {
     "recipient": b"reader@example.com",
     "date": b"Mon, 23 Nov 2026 07:00:00 +0900",
     "message_id": b"<token@gaon.example>",
     "unsubscribe_url": UNSUBSCRIBE_URL.encode(),
     "preferences_url": PREFERENCES_URL.encode(),
+    "share_url": b"https://news.gaon.example/share/" + b"a" * 37,
+    "never_url": NEVER_URL.encode(),
+    "sharer": b"s" * 37,
 }
 RENDERER = Renderer(None)
 

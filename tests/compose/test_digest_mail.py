@@ -418,4 +418,5 @@ def test_article_text_record_is_complete_in_the_view() -> None:
     """A field added to articles is either shown or left out knowingly."""
     assert set(ArticleText.__dataclass_fields__) == {
         "title", "link", "subheads", "section", "byline", "excerpt", "body", "picture", "registered_at", "modified_at",
+        "mobile_link",  # an edition has one link for each article; a share has this one, too
     }  # fmt: skip

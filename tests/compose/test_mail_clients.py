@@ -46,7 +46,20 @@ def _alert_html() -> str:
     return filled(KINDS[MessageKind.ALERT].specimen(making.RENDERER, SETTINGS, "en").mail.html)
 
 
-ALL = [pytest.param(_mail_html, id="digest"), pytest.param(_alert_html, id="alert")]
+def _share_html() -> str:
+    return filled(KINDS[MessageKind.SHARE].specimen(making.RENDERER, SETTINGS, "ko").mail.html)
+
+
+def _sender_html() -> str:
+    return filled(KINDS[MessageKind.SENDER].specimen(making.RENDERER, SETTINGS, "ko").mail.html)
+
+
+READERS = [
+    pytest.param(_mail_html, id="digest"),
+    pytest.param(_share_html, id="share"),
+    pytest.param(_sender_html, id="sender"),
+]
+ALL = [*READERS, pytest.param(_alert_html, id="alert")]
 
 
 def _without_style_blocks(html: str) -> str:
@@ -104,9 +117,10 @@ def test_style_blocks_hold_enhancements_only(html_of: Callable[[], str]) -> None
     assert not re.search(r"@font-face|@import|url\(|display:\s*none", styles)
 
 
-def test_mail_says_the_same_without_style_blocks() -> None:
+@pytest.mark.parametrize("html_of", READERS)
+def test_mail_says_the_same_without_style_blocks(html_of: Callable[[], str]) -> None:
     """Naver, Nate and some French webmails drop them all: no word may depend on one."""
-    html = _mail_html()
+    html = html_of()
     assert visible(_without_style_blocks(html)) == visible(html)
     for holder in _text_holders(html):
         assert _inherited(holder, "font-family").startswith(
@@ -116,10 +130,11 @@ def test_mail_says_the_same_without_style_blocks() -> None:
         assert re.fullmatch(r"#[0-9a-f]{6}", _inherited(holder, "color"))
 
 
-def test_mail_says_the_same_without_pictures() -> None:
+@pytest.mark.parametrize(("html_of", "count"), [(_mail_html, 3), (_share_html, 1)], ids=["digest", "share"])
+def test_mail_says_the_same_without_pictures(html_of: Callable[[], str], count: int) -> None:
     """Most programs block pictures at first."""
-    html = _mail_html()
-    assert html.count("<img ") == 3
+    html = html_of()
+    assert html.count("<img ") == count
     assert visible(re.sub(r"<img [^>]*>", "", html)) == visible(html)
 
 
@@ -162,9 +177,10 @@ def test_language_stands_on_html_and_on_the_outer_table(html_of: Callable[[], st
     assert tree.css_first("table").attributes["lang"] == language
 
 
-def test_mail_is_one_column_of_600_pixels() -> None:
+@pytest.mark.parametrize("html_of", READERS)
+def test_mail_is_one_column_of_600_pixels(html_of: Callable[[], str]) -> None:
     """Two columns break on a telephone where media queries are dropped."""
-    html = _mail_html()
+    html = html_of()
     widths = set(re.findall(r"max-width:(\d+)px", re.sub(r"<img [^>]*>", "", _without_style_blocks(html))))
     assert widths == {"600"}
     assert "mj-column-per-50" not in html
@@ -178,9 +194,10 @@ def test_colours_can_be_read(html_of: Callable[[], str]) -> None:
         assert _contrast(colour, behind) >= 4.5, holder.html
 
 
-def test_dark_colours_can_be_read() -> None:
+@pytest.mark.parametrize("html_of", READERS)
+def test_dark_colours_can_be_read(html_of: Callable[[], str]) -> None:
     """The dark block sets text and background together, both readable."""
-    dark = re.search(r"prefers-color-scheme: dark\) \{(.*?)\}\s*</style>", _mail_html(), re.DOTALL)
+    dark = re.search(r"prefers-color-scheme: dark\) \{(.*?)\}\s*</style>", html_of(), re.DOTALL)
     assert dark
     backgrounds = re.findall(r"background: (#[0-9a-f]{6})", dark[1])
     colours = re.findall(r"[{ ]color: (#[0-9a-f]{6})", dark[1])
@@ -189,9 +206,10 @@ def test_dark_colours_can_be_read() -> None:
     assert all(_contrast(colour, behind) >= 4.5 for colour in colours for behind in backgrounds)
 
 
-def test_links_look_like_links() -> None:
+@pytest.mark.parametrize("html_of", READERS)
+def test_links_look_like_links(html_of: Callable[[], str]) -> None:
     """Underlined each, and with words that say where they lead."""
-    for link in LexborHTMLParser(_mail_html()).css("a"):
+    for link in LexborHTMLParser(html_of()).css("a"):
         assert _declarations(link)["text-decoration"] == "underline"
         assert len(link.text().strip()) >= 4
         assert "여기" not in link.text()

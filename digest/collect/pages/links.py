@@ -19,6 +19,7 @@ _ASKED = re.compile(
     r"(?:고유\s?(?:링크|주소)|출처로\s?사용)[^<>]{0,60}(?:<[^<>]{0,200}>[^<>]{0,60}){0,8}?(https?://[^\s\"'<>]{5,500})"
 )
 _TRACKING = re.compile(r"utm_\w+|fbclid|gclid|igshid", re.IGNORECASE)
+_TELEPHONE = re.compile(r"max-(?:device-)?width|handheld", re.IGNORECASE)
 _NUMBER = re.compile(r"\d{4,}")
 _MOST_READ = re.compile(
     r"(?:가장\s?)?많이\s?본\s?(?:뉴스|기사)?(?:\s?(?:더보기|TOP\s?\d+))?|(?:실시간\s?)?인기\s?(?:뉴스|기사)(?:\s?더보기)?|(?:많이\s?본\s?)?(?:뉴스|기사)\s?랭킹|랭킹\s?뉴스|"
@@ -43,6 +44,20 @@ def citation_link(html: str, tree: LexborHTMLParser, metadata: Metadata, url: st
             return link, "meta", doubt
         doubt = doubt or ("it calls another address its own; that is not used" if link else "")
     return "", "", doubt
+
+
+def mobile_link(tree: LexborHTMLParser, url: str) -> str:
+    """Return the page that this one names for telephones; empty if it has none, or that is itself."""
+    for node in tree.css('link[rel="alternate"][media]')[:20]:
+        link = normal_link(attribute(node, "href"), url)
+        if (
+            _TELEPHONE.search(attribute(node, "media"))
+            and link
+            and _is_own(link, url)
+            and link != normal_link(url, url)
+        ):
+            return link
+    return ""
 
 
 def normal_link(written: str, base: str) -> str:

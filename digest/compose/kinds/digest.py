@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 
 from digest import links, splice
 from digest.compose import adverts, block_view, lines, mime, specimens
-from digest.compose.kind import Composed
+from digest.compose.kind import MAX_HTML_BYTES, Composed
 from digest.compose.plain import cut
 from digest.compose.render import ONLY_EDITORIAL, Renderer
 from digest.compose.view import ArticleView, EditionView, HeadlineView, SectionView, view
@@ -29,7 +29,6 @@ from digest.tokens import TOKEN_LENGTH
 
 __all__ = ["compose", "specimen", "view"]
 
-MAX_HTML_BYTES = 90_000
 WARN_HTML_BYTES = 80_000
 SUBJECT_LETTERS = 100
 _READERS_LINKS = (splice.UNSUBSCRIBE_URL, splice.PREFERENCES_URL)
