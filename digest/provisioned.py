@@ -273,6 +273,7 @@ _SLOT_OPTIONS: dict[str, tuple[str, Callable[[str], object]]] = {
     "per_section": ("per_section", _number(1, 100)),
     "limit": ("limit", _number(1, 500)),
     "most_read": ("most_read", _number(0, 5)),
+    "most_shared": ("most_shared", _number(0, 5)),
     "except": ("except_slots", _words),
     "at_start": ("at_start", _yes),
 }

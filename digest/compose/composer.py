@@ -32,6 +32,7 @@ from digest.database import (
     editions,
     messages,
     most_read,
+    most_shared,
 )
 from digest.database.audience import Past
 from digest.errors import TryLaterError, WrongStateError
@@ -134,7 +135,8 @@ async def load_edition(connection: Connection, edition_id: int) -> tuple[Edition
     hosts = await articles.picture_hosts(connection)
     noted, _ = await corrections.of_edition(connection, edition_id)
     carried = await blocks.of_edition(connection, edition)
-    edition = replace(edition, most_read=tuple(lines), corrections=tuple(noted), blocks=carried)
+    shared = await most_shared.still_shown(connection, edition.most_shared)
+    edition = replace(edition, most_read=tuple(lines), most_shared=shared, corrections=tuple(noted), blocks=carried)
     return edition, with_https_pictures(placed, hosts)
 
 
@@ -249,7 +251,8 @@ async def _check_nothing_withdrawn(connection: Connection, brief: Brief) -> None
     lines = await most_read.without_withdrawn(connection, brief.edition.most_read)
     is_withdrawn = await articles.any_withdrawn(connection, [each.article.id for each in brief.placed])
     is_withdrawn = is_withdrawn or await blocks.of_edition(connection, brief.edition) != brief.edition.blocks
-    if is_withdrawn or len(lines) < len(brief.edition.most_read):
+    shared = await most_shared.still_shown(connection, brief.edition.most_shared)
+    if is_withdrawn or len(lines) < len(brief.edition.most_read) or shared != brief.edition.most_shared:
         raise _ArticleWithdrawnError(f"An article of edition {brief.edition.id} was withdrawn while it was composed.")
 
 

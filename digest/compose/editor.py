@@ -29,6 +29,7 @@ from digest.database import (
     kept_mails,
     messages,
     most_read,
+    most_shared,
     slots,
     stories,
 )
@@ -38,6 +39,7 @@ from digest.events import event, failure
 from digest.models.articles import Article
 from digest.models.deliveries import DropReason
 from digest.models.editions import Edition, EditionState, PlacedArticle, Slot
+from digest.models.shares import SharedOften
 
 LOOKED_AHEAD = timedelta(minutes=2)
 """So long before an edition's planned time the pages of its articles are looked at once more."""
@@ -122,7 +124,7 @@ async def choose_articles(database: Database, slot: Slot, edition_id: int, *, no
         if placements:
             await corrections.take(connection, edition)
             lines = await most_read.latest(connection, now=now, limit=slot.most_read) if slot.most_read else []
-            await editions.place(connection, edition, placements, lines)
+            await editions.place(connection, edition, placements, lines, await shared_most(connection, slot, now=now))
             edition = await editions.get_edition(connection, edition_id)
         else:
             await editions.forget(connection, edition_id)
@@ -152,6 +154,13 @@ async def plan(
         PlacedArticle(placement, by_id[placement.article_id]) for placement in select.choose(slot, free, *stories)
     ]
     return composer.with_https_pictures(placed, hosts)
+
+
+async def shared_most(connection: Connection, slot: Slot, *, now: datetime) -> list[SharedOften]:
+    """Return the slot's lines of 많이 보낸 기사: of about a week, and only what enough different people sent."""
+    since = (now - timedelta(days=most_shared.DAYS - 1)).date()
+    least = most_shared.SHOWN_FROM_SENDERS
+    return await most_shared.ranked(connection, since=since, senders=least, limit=slot.most_shared)
 
 
 async def advance(

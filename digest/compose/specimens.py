@@ -20,7 +20,7 @@ from digest.models.editions import (
     Placement,
     Role,
 )
-from digest.models.shares import NewShare
+from digest.models.shares import NewShare, SharedOften
 from digest.models.sources import Rights
 
 _AT = datetime(2026, 11, 22, 22, 0, tzinfo=UTC)
@@ -41,6 +41,7 @@ def edition() -> tuple[Edition, tuple[PlacedArticle, ...]]:
             MostRead(f"많이 본 견본 기사 {rank}", f"{_SITE}{100 + rank}", "많이 본 기사의 첫머리입니다…")
             for rank in range(1, 6)
         ),
+        most_shared=(SharedOften(11, "많이 보낸 견본 기사", f"{_SITE}11"),),
         corrections=(
             Correction(1, 9, CorrectionKind.CHANGED, "고친 견본 기사", f"{_SITE}9", _AT - timedelta(days=1)),
             Correction(2, 10, CorrectionKind.WITHDRAWN, "삭제된 견본 기사", f"{_SITE}10", _AT - timedelta(days=1)),

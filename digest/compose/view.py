@@ -95,7 +95,7 @@ class SectionView:
 
 @dataclass(frozen=True, slots=True)
 class MostReadView:
-    """One of the most read, in the newspaper's own order."""
+    """One of the most read, in the newspaper's own order, or of those that readers sent to friends most."""
 
     title: str
     link: str
@@ -124,6 +124,7 @@ class EditionView:
     sections: tuple[SectionView, ...]
     most_read: tuple[MostReadView, ...]
     left_out: int
+    most_shared: tuple[MostReadView, ...]
     identity: tuple[str, ...]
     corrections: tuple[CorrectionView, ...] = ()
     noticed: SectionView | None = None
@@ -195,6 +196,9 @@ def view(
             for one in edition.most_read[:MOST_READ_COUNT]
         ),
         left_out=sum(1 for one in placed if one.placement.role is Role.LEFT_OUT),
+        most_shared=tuple(
+            MostReadView(clean(one.title), short_link(one.link, settings), "") for one in edition.most_shared
+        ),
         identity=identity(settings, said),
         corrections=tuple(_correction(one, settings, said) for one in edition.corrections),
         noticed=_section("", first, settings, said) if first else None,

@@ -19,6 +19,7 @@ from digest.database.tables import articles, edition_articles, editions
 from digest.errors import NotFoundError
 from digest.models.articles import MostRead
 from digest.models.editions import Edition, EditionState, PlacedArticle, Placement, Role, Slot
+from digest.models.shares import SharedOften
 
 PUBLIC = frozenset({EditionState.RELEASED, EditionState.SENDING, EditionState.DONE})
 RELEASABLE = frozenset({EditionState.CHOSEN, EditionState.HELD})
@@ -163,7 +164,11 @@ async def take_open(connection: Connection, edition_id: int, *, now: datetime) -
 
 
 async def place(
-    connection: Connection, edition: Edition, placements: Sequence[Placement], most_read: Sequence[MostRead]
+    connection: Connection,
+    edition: Edition,
+    placements: Sequence[Placement],
+    most_read: Sequence[MostRead],
+    most_shared: Sequence[SharedOften] = (),
 ) -> None:
     """Store what was chosen for an edition."""
     await connection.execute(
@@ -171,7 +176,12 @@ async def place(
         [{**asdict(placement), "edition_id": edition.id, "slot": edition.slot} for placement in placements],
     )
     await connection.execute(
-        sa.update(editions).where(editions.c.id == edition.id).values(most_read=[asdict(line) for line in most_read])
+        sa.update(editions)
+        .where(editions.c.id == edition.id)
+        .values(
+            most_read=[asdict(line) for line in most_read],
+            most_shared=[[line.article_id, line.title, line.link] for line in most_shared],
+        )
     )
 
 
@@ -305,6 +315,7 @@ def _edition(row: Any) -> Edition:  # Any: a row mapping
         state=row["state"],
         reason=row["reason"],
         most_read=tuple(MostRead(**line) for line in row["most_read"]),
+        most_shared=tuple(SharedOften(*line) for line in row["most_shared"]),
         chosen_at=row["chosen_at"],
         looked_at=row["looked_at"],
         released_at=row["released_at"],

@@ -1,4 +1,4 @@
-"""Shares: what waits for its sender, what went out, who wants none, and how often an article was shared.
+"""Shares: what waits for its sender, what went out, and who wants none.
 
 A share keeps its addresses and its words until a week after it ended; the hashes stay, so that the link `다시 받지
 않기` of a mail works for as long as the mail is kept somewhere. Releasing is conditional in its own update: a button
@@ -7,11 +7,10 @@ answers the same, in the same number of statements, whoever the friend is.
 """
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from digest.addresses import parse
 from digest.database.connection import Connection, PlainConnection
@@ -21,7 +20,6 @@ from digest.database.tables import (
     articles,
     deliveries,
     is_waiting,
-    share_counts,
     share_refusals,
     shares,
     suppressions,
@@ -97,16 +95,6 @@ async def whose_mail(connection: Connection, delivery_id: int) -> str | None:
     to_sender = sa.select(_s.sender_hash).where(_s.confirm_delivery_id == delivery_id)
     found = await connection.execute(sa.union_all(to_friend, to_sender).limit(1))
     return found.scalar_one_or_none()
-
-
-async def count(connection: Connection, article_id: int, *, on: date) -> None:
-    """Count one share of an article on a day of the newspaper's."""
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    statement = insert(share_counts).values(article_id=article_id, day=on, count=1)
-    same = [share_counts.c.article_id, share_counts.c.day]
-    await connection.execute(
-        statement.on_conflict_do_update(index_elements=same, set_={"count": share_counts.c.count + 1})
-    )
 
 
 async def article_at(connection: Connection, link: str) -> int | None:

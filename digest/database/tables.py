@@ -263,6 +263,7 @@ editions = sa.Table(
     sa.Column("state", _choice(EditionState), nullable=False),
     sa.Column("reason", sa.Text, nullable=False, server_default=""),
     sa.Column("most_read", sa.JSON, nullable=False),
+    sa.Column("most_shared", sa.JSON, nullable=False, server_default="[]"),
     sa.Column("eligible", sa.Integer),  # readers counted when the deliveries were made; NULL: not composed yet
     _time("chosen_at"),
     _time("looked_at"),  # when its articles' pages were looked at once more, before it was composed
@@ -518,6 +519,7 @@ share_counts = sa.Table(
     sa.Column("article_id", sa.ForeignKey("articles.id", ondelete="CASCADE"), primary_key=True),
     sa.Column("day", sa.Date, primary_key=True),
     sa.Column("count", sa.Integer, nullable=False),
+    sa.Column("senders", sa.Integer, nullable=False),  # of them, the first that somebody sent of the article
 )
 
 share_refusals = sa.Table(

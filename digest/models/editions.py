@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from digest.models.articles import Article, CorrectionKind, MostRead
+from digest.models.shares import SharedOften
 
 ALL_SECTIONS = "*"
 
@@ -17,6 +18,7 @@ class Slot:
     `*` stands for all the others (without it they are left out). The edition is chosen `cutoff` before its planned
     time and not sent on its own later than `deadline` after it. `minimum` articles make an edition; `per_section` is
     how many of a section are shown with excerpts (the rest as headlines), `limit` how many are shown at all.
+    `most_read` and `most_shared` are the lengths of its lists of articles read, or sent to friends, most.
     `except_slots`: what these slots brought a reader is left out for that reader. `at_start` opens one edition when
     the service starts (for watching it, not for newspapers).
     """
@@ -31,6 +33,7 @@ class Slot:
     per_section: int = 8
     limit: int = 60
     most_read: int = 5
+    most_shared: int = 5
     except_slots: tuple[str, ...] = ()
     at_start: bool = False
 
@@ -94,6 +97,7 @@ class Edition:
     state: EditionState
     reason: str = ""
     most_read: tuple[MostRead, ...] = ()
+    most_shared: tuple[SharedOften, ...] = ()
     corrections: "tuple[Correction, ...]" = ()
     blocks: tuple[Block, ...] = ()
     chosen_at: datetime | None = None

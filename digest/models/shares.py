@@ -64,6 +64,17 @@ EVERYBODY = "everybody"
 
 
 @dataclass(frozen=True, slots=True)
+class SharedOften:
+    """An article and how often it was shared (많이 보낸 기사), by how many different people. Both 0: not told."""
+
+    article_id: int
+    title: str
+    link: str
+    shares: int = 0
+    senders: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Share:
     """A stored share that waits for its sender."""
 

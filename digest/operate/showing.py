@@ -57,6 +57,7 @@ async def planned_mail(
         raise NotFoundError("new article", f"for {slot.name}, or fewer than its minimum")
     async with database.read() as connection:
         lines = await most_read.latest(connection, now=now, limit=slot.most_read) if slot.most_read else []
+        shared = await editor.shared_most(connection, slot, now=now)
     edition = Edition(
         id=0,
         slot=slot.name,
@@ -66,6 +67,7 @@ async def planned_mail(
         deadline_at=now + slot.deadline,
         state=EditionState.CHOSEN,
         most_read=tuple(lines),
+        most_shared=tuple(shared),
     )
     async with database.read() as connection:
         edition = replace(edition, blocks=await blocks.of_edition(connection, edition))

@@ -25,7 +25,7 @@ from digest.compose.kinds import sender as sender_mail
 from digest.compose.kinds import share as share_mail
 from digest.compose.render import Renderer
 from digest.config import Settings
-from digest.database import Connection, Database, articles, messages, share_stops, shares
+from digest.database import Connection, Database, articles, messages, most_shared, share_stops, shares
 from digest.errors import BadTokenError, NotFoundError
 from digest.events import event
 from digest.hashes import address_hash, counted_as
@@ -240,7 +240,7 @@ async def _queue(connection: Connection, settings: Settings, share: Share, mail:
     )
     assert delivery_id is not None  # the key is new
     await shares.note_delivery(connection, share.id, delivery_id)
-    await shares.count(connection, wanted.article_id, on=now.astimezone(settings.zone).date())
+    await most_shared.count(connection, share.id, wanted, on=now.astimezone(settings.zone).date())
 
 
 async def _ask_sender(

@@ -7,17 +7,18 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
-from digest.compose import editor
+from digest.compose import composer, editor
 from digest.compose.render import Renderer
 from digest.config import Settings
 from digest.database import Database, alerts, editions
 from digest.database import articles as article_rows
 from digest.database.slots import keep_in_step, know_slots, lock
-from digest.database.tables import deliveries, slots, sources
+from digest.database.tables import deliveries, share_counts, slots, sources
 from digest.errors import NotFoundError, WrongStateError
 from digest.models.articles import MostRead
 from digest.models.deliveries import DeliveryState
 from digest.models.editions import Edition, EditionState, PlacedArticle, Placement, Role, Slot
+from digest.models.shares import SharedOften
 from digest.models.sources import SourceState
 from tests.support.clock import StoppedClock
 from tests.support.newsroom import Newsroom
@@ -282,6 +283,23 @@ async def test_most_read_list_is_stored_with_the_edition(desk: Desk) -> None:
     edition = await desk.open_now()
     assert edition is not None
     assert edition.most_read == (MostRead("많이 본", "https://gaon.example/1"),)
+
+
+@pytest.mark.parametrize(("senders", "is_shown"), [(5, True), (4, False)])
+async def test_what_enough_people_sent_to_friends_is_listed(desk: Desk, senders: int, is_shown: bool) -> None:
+    """많이 보낸 기사, without numbers; below five people somebody could be recognised by it. Then it is withdrawn."""
+    [article_id] = await desk.publish("도서관 개관")
+    async with desk.database.begin() as connection:
+        values = {"article_id": article_id, "day": desk.clock().date(), "count": 9, "senders": senders}
+        await connection.execute(sa.insert(share_counts).values(values))
+    edition = await desk.open_now()
+    assert edition is not None
+    listed = (SharedOften(article_id, "도서관 개관", "https://gaon.example/시정/도서관 개관"),)
+    assert edition.most_shared == (listed if is_shown else ())
+    async with desk.database.begin() as connection:
+        await article_rows.withdraw(connection, article_id, at=desk.clock())
+        shown, _ = await composer.load_edition(connection, edition.id)
+    assert shown.most_shared == ()
 
 
 async def test_plan_shows_what_would_be_chosen_and_stores_nothing(desk: Desk) -> None:

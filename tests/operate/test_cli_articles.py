@@ -4,8 +4,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from digest.database import Database, alerts, renewals
+from digest.database.tables import share_counts
 from digest.models.deliveries import DeliveryState
 from tests.support.clock import StoppedClock
 from tests.support.commands import Commands
@@ -194,3 +196,19 @@ def test_alerts_wait_until_they_are_resolved(commands: Commands) -> None:
     [resolved] = commands.json("alerts", "--all")["alerts"]
     assert resolved["resolved_at"] is not None
     commands("alerts", "resolve", "source:gaon", code=1)
+
+
+def test_desk_sees_how_often_articles_were_sent_to_friends(commands: Commands, just_now: StoppedClock) -> None:
+    """Numbers without persons: shares, and by how many people."""
+
+    async def two_shares(database: Database) -> None:
+        [article_id] = await Newsroom(database, just_now).publish("다리 개통")
+        async with database.begin() as connection:
+            values = {"article_id": article_id, "day": just_now().date(), "count": 2, "senders": 1}
+            await connection.execute(sa.insert(share_counts).values(values))
+
+    assert "No article" in commands("articles", "shared").stdout
+    commands.act(two_shares)
+    [told] = commands.json("articles", "shared")["articles"]
+    assert (told["title"], told["shares"], told["senders"]) == ("다리 개통", 2, 1)
+    assert "다리 개통" in commands("articles", "shared").stdout

@@ -5,11 +5,13 @@ tells, and what became of it since: corrections, withdrawal, a claimed correctio
 is in `articles_acts` and `stories`.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from digest import clock
 from digest.operate.cli import articles_acts
 from digest.operate.cli import stories as story_commands
 from digest.operate.cli.articles_acts import ArticleId
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from digest.database import Database
     from digest.models.articles import Article, PageState
     from digest.models.editions import Edition, Role
+    from digest.models.shares import SharedOften
     from digest.models.stories import Story
 
 app = typer.Typer(help="Collected articles: look, withdraw, restore, join to one story.", no_args_is_help=True)
@@ -69,6 +72,31 @@ def list_(
             for a in found
         ]
         table(("id", "source", "registered", "section", "title", ""), rows)
+
+
+@app.command()
+def shared(
+    days: Annotated[int, typer.Option(min=1, max=365, help="Of so many days back.")] = 7,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="At most so many, the most shared first.")] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """Show how often articles were sent to friends (많이 보낸 기사). No person is in these counts."""
+
+    async def load(settings: "Settings", database: "Database") -> "list[SharedOften]":
+        from digest.database import most_shared
+
+        since = (clock.utc_now().astimezone(settings.zone) - timedelta(days=days - 1)).date()
+        async with database.read() as connection:
+            return await most_shared.ranked(connection, since=since, senders=0, limit=limit)
+
+    found = with_database(load)
+    if as_json:
+        print_json({"articles": [asdict(one) for one in found]})
+    elif not found:
+        say("No article was sent to a friend.")
+    else:
+        rows = [(one.article_id, one.shares, one.senders, one.title) for one in found]
+        table(("id", "shares", "people", "title"), rows)
 
 
 @app.command()

@@ -189,6 +189,7 @@ def upgrade() -> None:
         sa.Column("state", sa.String(16), nullable=False),
         sa.Column("reason", sa.Text(), server_default="", nullable=False),
         sa.Column("most_read", sa.JSON(), nullable=False),
+        sa.Column("most_shared", sa.JSON(), server_default="[]", nullable=False),
         sa.Column("eligible", sa.Integer(), nullable=True),
         sa.Column("chosen_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("looked_at", sa.DateTime(timezone=True), nullable=True),
@@ -609,6 +610,7 @@ def upgrade() -> None:
         sa.Column("article_id", SERIAL, nullable=False),
         sa.Column("day", sa.Date(), nullable=False),
         sa.Column("count", sa.Integer(), nullable=False),
+        sa.Column("senders", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(["article_id"], ["articles.id"], name="fk_share_counts_article_id", ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("article_id", "day", name="pk_share_counts"),
     )
