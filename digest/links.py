@@ -44,6 +44,11 @@ def share_url(base_url: str, article_id: int) -> str:
     return f"{base_url}/articles/{article_id}/share"
 
 
+def share_by_page_url(base_url: str) -> str:
+    """기사 메일전송 for an article that is known by its own page: `?url=`, or the page the link stands in."""
+    return f"{base_url}/share"
+
+
 def release_url(base_url: str, token: str) -> str:
     """The link of the mail to a share's sender: GET shows what is to be sent, POST confirms and sends."""
     return f"{base_url}/share/{token}"

@@ -56,7 +56,7 @@ class ArticleView:
     """An article shown with its text. `anchor` names it within the page; times are written out, empty if unknown.
 
     `same_sources`: so many other sources bring the same story. `is_contested`: a correction was claimed. `noticed`: the
-    reader's words (알림어) that it holds.
+    reader's words (알림어) that it holds. `share_url`: the page that sends it to a friend, empty where sharing is off.
     """
 
     anchor: str
@@ -72,6 +72,7 @@ class ArticleView:
     same_sources: int = 0
     is_contested: bool = False
     noticed: tuple[str, ...] = ()
+    share_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +124,8 @@ class EditionView:
     lead: ArticleView | None
     sections: tuple[SectionView, ...]
     most_read: tuple[MostReadView, ...]
-    left_out: int
     most_shared: tuple[MostReadView, ...]
+    left_out: int
     identity: tuple[str, ...]
     corrections: tuple[CorrectionView, ...] = ()
     noticed: SectionView | None = None
@@ -195,10 +196,10 @@ def view(
             MostReadView(clean(one.title), short_link(one.link, settings), clean(one.excerpt))
             for one in edition.most_read[:MOST_READ_COUNT]
         ),
-        left_out=sum(1 for one in placed if one.placement.role is Role.LEFT_OUT),
         most_shared=tuple(
             MostReadView(clean(one.title), short_link(one.link, settings), "") for one in edition.most_shared
         ),
+        left_out=sum(1 for one in placed if one.placement.role is Role.LEFT_OUT),
         identity=identity(settings, said),
         corrections=tuple(_correction(one, settings, said) for one in edition.corrections),
         noticed=_section("", first, settings, said) if first else None,
@@ -272,6 +273,7 @@ def _article(placed: PlacedArticle, settings: Settings, said: Words) -> ArticleV
         same_sources=placed.placement.same_sources,
         is_contested=article.contested_at is not None,
         noticed=_noticed(placed),
+        share_url=links.share_url(settings.base_url, article.id) if settings.share_sender else "",
     )
 
 

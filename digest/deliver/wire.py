@@ -34,6 +34,7 @@ from digest.splice import (
     RECIPIENT,
     RETURN_TOKEN,
     SHARE_URL,
+    SHARER,
     SLOT_NAMES,
     UNSUBSCRIBE_URL,
     Spliced,
@@ -86,6 +87,8 @@ class Values:
             if PREFERENCES_URL in wanted:
                 choose = self._keyring.make(TokenPurpose.CHOOSE, delivery.subscriber_id)
                 values[PREFERENCES_URL] = links.preferences_url(self._base_url, choose).encode("ascii")
+            if SHARER in wanted:
+                values[SHARER] = self._keyring.make(TokenPurpose.SHARER, delivery.subscriber_id).encode("ascii")
         elif delivery.edition_id is None:
             confirm = self._keyring.make(TokenPurpose.CONFIRM, delivery.id)
             values[CONFIRM_URL] = links.confirm_url(self._base_url, confirm).encode("ascii")

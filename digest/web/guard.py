@@ -99,6 +99,17 @@ class Policy:
         return self._write("style-src 'self'", *scripts, "form-action 'self'", "frame-ancestors 'none'")
 
     @property
+    def page_with_preview(self) -> str:
+        """For the share page: our own scripts, and the mail as it would be sent in a frame."""
+        scripts = ("script-src 'self'", "worker-src 'self'", "frame-src 'self'")
+        return self._write("style-src 'self'", *scripts, "form-action 'self'", "frame-ancestors 'none'")
+
+    @property
+    def page_in_frame(self) -> str:
+        """For what stands in that frame in the mail's place: our own style alone."""
+        return self._write("style-src 'self'", "form-action 'none'", "frame-ancestors 'self'")
+
+    @property
     def page_with_frame(self) -> str:
         """For a page that shows a kept mail in a frame."""
         return self._write("style-src 'self'", "form-action 'self'", "frame-src 'self'", "frame-ancestors 'none'")

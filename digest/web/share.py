@@ -2,8 +2,11 @@
 
 In: requests the guard let through; to `/never/TOKEN` mail providers post, too (RFC 8058). Out: pages in Korean or
 English; what is sent is decided by `share.request`. The article is one of ours by its id; an address given as
-`/share?url=` is only looked up among our articles, never fetched. The order of the offers is that of the
-specification: copy the link, one's own mail program, and only then the newspaper.
+`/share?url=`, or the page whose link was followed, is only looked up among our articles, never fetched. The order of
+the offers is that of the specification: copy the link, one's own mail program, and only then the newspaper.
+
+The preview is the mail itself, by the mail's own templates. It has a policy that allows its inline styles and takes
+everything else from it, an origin of its own included, so it is shown in a frame, or in a window without a script.
 
 The one cookie says that this browser's user has confirmed an address (`share.sender`). It goes to the share form
 alone, is no session, and no other site's form can use it: the guard refuses those.
@@ -11,17 +14,16 @@ alone, is no session, and no other site's form can use it: the guard refuses tho
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from urllib.parse import quote
 
-from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from digest import addresses, links, proof
+from digest.addresses import Address
 from digest.clock import Clock
-from digest.compose.kinds.share import KEPT_DAYS
+from digest.compose.kinds import share as share_mail
 from digest.compose.render import Renderer
 from digest.compose.view import shared_article
 from digest.config import Settings
@@ -30,11 +32,14 @@ from digest.errors import NotFoundError
 from digest.hashes import address_hash
 from digest.languages import words as words_of
 from digest.models.articles import Article
+from digest.share import reader, sender, words
 from digest.share import request as share_request
-from digest.share import sender, words
-from digest.share.request import Asked, Released, Wanted
-from digest.web.forms import SHOWN_LETTERS, on_one_line, text_of, texts_of
+from digest.share.mailto import mailto
+from digest.share.request import Asked, Released
+from digest.web import share_form
+from digest.web.forms import text_of
 from digest.web.guard import Policy
+from digest.web.share_form import Filled
 from digest.web.templating import Templates
 
 _NOT_KEPT = {"Cache-Control": "no-store", "X-Robots-Tag": "noindex"}
@@ -44,19 +49,8 @@ _REFUSED = {
     Asked.STOPPED: ("stopped", 503),
     Asked.SENDER_STOPPED: ("sender_stopped", 403),
 }
-_MAILTO_LETTERS = 1800
+_SOMEBODY = Address("you", "example.com")
 _MAX_ID = 2**48
-
-
-@dataclass(frozen=True, slots=True)
-class Filled:
-    """What stands in the form, as typed."""
-
-    sender: str = ""
-    name: str = ""
-    friends: tuple[str, ...] = ("",)
-    note: str = ""
-    ticket: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +67,7 @@ class SharePages:
     async def find(self, request: Request) -> Response:
         """Lead from an article's own address to its page here: what the newspaper's button opens."""
         async with self.database.read() as connection:
-            article_id = await shares.article_at(connection, request.query_params.get("url", ""))
+            article_id = await shares.article_at(connection, _page_named_by(request))
         if article_id is None:
             raise HTTPException(404)
         return RedirectResponse(links.share_url(self.templates.root, article_id), status_code=303)
@@ -83,7 +77,33 @@ class SharePages:
         article = await self._article(request)
         if request.method == "POST":
             return await self._take(request, article)
-        return self._form(request, article, Filled())
+        return await self._form(request, article, Filled(token=request.query_params.get("from", "")))
+
+    async def preview(self, request: Request) -> Response:
+        """Show the mail as it would be sent with what stands in the form; nothing is stored or counted."""
+        article = await self._article(request)
+        filled = share_form.read(await request.form(max_files=0, max_fields=20), friends=self.settings.share_friends)
+        said, language = share_form.words_of(filled), self.templates.language_of(request)
+        if said.mistakes:
+            context = {"mistakes": list(said.mistakes.items())}
+            headers = {**_NOT_KEPT, "Content-Security-Policy": self.policy.page_in_frame}
+            return self.templates.page("share/preview_mistake.html", context, language=language, headers=headers)
+        own = await reader.address_of(self.database, self.settings, filled.token)
+        html = share_mail.preview(
+            self.renderer,
+            self.settings,
+            article=article,
+            sender=own or addresses.parse_or_none(filled.sender) or _SOMEBODY,
+            sender_name=said.name,
+            note=said.note,
+            language=language,
+        )
+        return HTMLResponse(html, headers={**_NOT_KEPT, "Content-Security-Policy": self.policy.mail})
+
+    async def embed(self, request: Request) -> Response:
+        """Show what a newspaper's site copies into the pages of its articles."""
+        context = {"share_url": links.share_by_page_url(self.settings.base_url)}
+        return self.templates.page("share/embed.html", context, language=self.templates.language_of(request))
 
     async def release(self, request: Request) -> Response:
         """Show what the sender is about to send, or send it."""
@@ -117,21 +137,23 @@ class SharePages:
 
     async def _take(self, request: Request, article: Article) -> Response:
         posted = await request.form(max_files=0, max_fields=20)
-        filled, now = self._read(posted), self.clock()
+        filled, now = share_form.read(posted, friends=self.settings.share_friends), self.clock()
+        own = await reader.address_of(self.database, self.settings, filled.token)
         opened_at = proof.opened_at(self.settings, filled.ticket, now)
         if opened_at is None:
-            return self._form(request, article, replace(filled, ticket=""), problem="old")
+            return await self._form(request, article, replace(filled, ticket=""), problem="old")
         if text_of(posted, "website"):  # no person sees this field
             return self._asked(request, article, Asked.CONFIRM)
         if now < opened_at + proof.OPEN_AT_LEAST:
-            return self._form(request, article, filled, problem="fast", status=_UNANSWERED)
+            return await self._form(request, article, filled, problem="fast", status=_UNANSWERED)
         payload = text_of(posted, "proof")
         is_proven = bool(payload) and await share_request.prove(self.database, self.settings, payload, now=now)
         if payload and not is_proven:
-            return self._form(request, article, filled, problem="proof", status=_UNANSWERED)
-        wanted, mistakes = self._wanted(request, article, filled)
+            return await self._form(request, article, filled, problem="proof", status=_UNANSWERED)
+        language, host = self.templates.language_of(request), request.client.host if request.client else None
+        wanted, mistakes = share_form.wanted(filled, article.id, reader=own, language=language, host=host)
         if wanted is None:
-            return self._form(request, article, filled, mistakes=mistakes, status=_UNANSWERED)
+            return await self._form(request, article, filled, mistakes=mistakes, status=_UNANSWERED)
         is_confirmed = sender.is_remembered(
             self.settings,
             request.cookies.get(sender.COOKIE, ""),
@@ -152,41 +174,10 @@ class SharePages:
             raise HTTPException(404) from error
         if asked in _REFUSED:
             problem, status = _REFUSED[asked]
-            return self._form(request, article, filled, problem=problem, status=status)
+            return await self._form(request, article, filled, problem=problem, status=status)
         return self._asked(request, article, asked)
 
-    def _wanted(self, request: Request, article: Article, filled: Filled) -> tuple[Wanted | None, dict[str, str]]:
-        """Return what is asked for, or None and what is wrong with which field."""
-        mistakes: dict[str, str] = {}
-        given_sender = addresses.parse_or_none(filled.sender)
-        friends = [addresses.parse_or_none(each) for each in filled.friends if each]
-        once = tuple({each.key: each for each in friends if each}.values())
-        if given_sender is None:
-            mistakes["sender"] = "address"
-        if not friends or None in friends:
-            mistakes["friend"] = "address"
-        name, name_problem = words.name(filled.name)
-        note, note_problem = words.note(filled.note)
-        mistakes |= {"name": str(name_problem)} if name_problem else {}
-        mistakes |= {"note": str(note_problem)} if note_problem else {}
-        if mistakes or given_sender is None:
-            return None, mistakes
-        host = request.client.host if request.client else None
-        language = self.templates.language_of(request)
-        return Wanted(article.id, given_sender, name, once, note, language, host), {}
-
-    def _read(self, posted: FormData) -> Filled:
-        friends = [on_one_line(value) for value in texts_of(posted, "friend")]
-        friends = friends[: self.settings.share_friends]
-        return Filled(
-            sender=on_one_line(text_of(posted, "sender")),
-            name=text_of(posted, "name")[:SHOWN_LETTERS],
-            friends=tuple(friends) or ("",),
-            note=text_of(posted, "note")[: 4 * words.NOTE_LETTERS],
-            ticket=text_of(posted, "ticket"),
-        )
-
-    def _form(
+    async def _form(
         self,
         request: Request,
         article: Article,
@@ -197,37 +188,32 @@ class SharePages:
         status: int = 200,
     ) -> Response:
         now, language = self.clock(), self.templates.language_of(request)
+        own = await reader.address_of(self.database, self.settings, filled.token)
         shown = self._shown(article, language)
         room = (*filled.friends, *("" for _ in range(self.settings.share_friends - len(filled.friends))))
         context = {
             **shown,
-            "mailto": self._mailto(article),
+            "mailto": mailto(self.settings.newspaper_name, article.text.title, article.text.link),
+            "own_address": own.masked if own else "",
+            "preview_url": f"{links.share_url(self.templates.root, article.id)}/preview",
+            "mail_subject": share_mail.subject(self.renderer, self.settings, article, language),
+            "mail_from": share_mail.sender_line(self.settings, language),
             "filled": replace(filled, friends=room, ticket=filled.ticket or proof.ticket(self.settings, now)),
             "problem": problem,
             "has_mistakes": bool(mistakes),
             "mistakes": {"sender": "", "friend": "", "name": "", "note": "", **mistakes},
             "name_letters": words.NAME_LETTERS,
             "note_letters": words.NOTE_LETTERS,
-            "kept_days": KEPT_DAYS,
+            "kept_days": share_mail.KEPT_DAYS,
             "challenge": proof.challenge(self.settings, now),
         }
-        headers = {**_NOT_KEPT, "Content-Security-Policy": self.policy.page_with_script}
+        headers = {**_NOT_KEPT, "Content-Security-Policy": self.policy.page_with_preview}
         return self.templates.page("share/form.html", context, language=language, status=status, headers=headers)
 
     def _shown(self, article: Article, language: str) -> dict[str, object]:
         view = shared_article(article, self.settings, words_of(language))
         has_picture = view.picture is not None and self.policy.allows_picture(view.picture.url)
         return {"article": view, "picture": view.picture if has_picture else None}
-
-    def _mailto(self, article: Article) -> str:
-        """Return the address that opens a new mail (RFC 6068), short enough for every program."""
-        subject = f"[{self.settings.newspaper_name}] {article.text.title}"
-        while True:
-            body = f"{article.text.title}\r\n\r\n{article.text.link}\r\n"
-            address = f"mailto:?subject={quote(subject, safe='')}&body={quote(body, safe='')}"
-            if len(address) <= _MAILTO_LETTERS or len(subject) < 20:
-                return address
-            subject = subject[: len(subject) * 2 // 3]
 
     def _asked(self, request: Request, article: Article, asked: Asked) -> Response:
         context = {"is_sent": asked is Asked.SENT, "article_link": article.text.link}
@@ -271,11 +257,24 @@ class SharePages:
         return self.templates.page(name, context, language=language, headers=_NOT_KEPT)
 
 
+def _page_named_by(request: Request) -> str:
+    """Return the page that a link to `/share` means: the one it names, else the one it stands in.
+
+    Newspapers' systems write addresses into links as they are, unencoded: then all behind `url=` is the address.
+    """
+    if "url" not in request.query_params:
+        return request.headers.get("referer", "")
+    written = request.url.query.partition("url=")[2]
+    return written if written.startswith(("http://", "https://")) else request.query_params["url"]
+
+
 def routes(pages: SharePages) -> list[BaseRoute]:
     """Return the routes of these pages."""
     return [
         Route("/share", pages.find, name="share-find"),
+        Route("/share/embed", pages.embed, name="share-embed"),
         Route("/articles/{article_id:int}/share", pages.form, name="share", methods=["GET", "POST"]),
+        Route("/articles/{article_id:int}/share/preview", pages.preview, name="share-preview", methods=["POST"]),
         Route("/share/{token}", pages.release, name="share-release", methods=["GET", "POST"]),
         Route("/never/{token}", pages.never, name="never", methods=["GET", "POST"]),
     ]

@@ -31,7 +31,7 @@ __all__ = ["compose", "specimen", "view"]
 
 WARN_HTML_BYTES = 80_000
 SUBJECT_LETTERS = 100
-_READERS_LINKS = (splice.UNSUBSCRIBE_URL, splice.PREFERENCES_URL)
+_READERS_LINKS = (splice.UNSUBSCRIBE_URL, splice.PREFERENCES_URL, splice.SHARER)
 _READER = {name: splice.marker(name) for name in _READERS_LINKS}
 
 
@@ -166,6 +166,7 @@ def _filled_size(html: bytes, settings: Settings) -> int:
     token = "x" * TOKEN_LENGTH
     leave, choose = links.unsubscribe_url(settings.base_url, token), links.preferences_url(settings.base_url, token)
     urls = {splice.UNSUBSCRIBE_URL: leave.encode(), splice.PREFERENCES_URL: choose.encode()}
+    urls[splice.SHARER] = token.encode()
     return len(splice.Spliced.parse(html).fill(urls))
 
 

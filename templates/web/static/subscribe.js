@@ -1,4 +1,4 @@
-// The sign-up form's one script: it lets a worker solve the form's challenge and puts the answer into the form.
+// The forms' common script: it lets a worker solve the form's challenge and puts the answer into the form.
 // Without it, or where the browser has no crypto.subtle (plain http), the form works as well, at a lower limit.
 "use strict";
 (() => {
@@ -27,7 +27,7 @@
 
   form.addEventListener("focusin", begin);
   form.addEventListener("submit", (event) => {
-    if (state === "done") return;
+    if (state === "done" || (event.submitter && event.submitter.hasAttribute("formaction"))) return;
     event.preventDefault();
     pressed = { button: event.submitter };
     status.textContent = form.dataset.wait;
