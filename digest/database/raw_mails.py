@@ -8,7 +8,7 @@ transaction.
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -132,6 +132,22 @@ async def put_off(
         further = {"due_at": at + pauses[tries - 1]}
     await connection.execute(sa.update(raw_mails).where(_r.id == mail_id).values(further))
     return int(tries)
+
+
+async def lease_owners(connection: Connection) -> set[str]:
+    """Return who holds mails at the moment, or held them and died."""
+    rows = await connection.execute(sa.select(_r.lease_owner).where(_is_kept, _r.lease_owner.is_not(None)).distinct())
+    return {str(owner) for owner in rows.scalars()}
+
+
+async def free_leases(connection: Connection, owners: Collection[str]) -> int:
+    """Free what `owners` hold, who are known to be dead; return how many mails."""
+    freed = await connection.execute(
+        sa.update(raw_mails)
+        .where(_is_kept, _r.lease_owner.in_(sorted(owners)))
+        .values(lease_owner=None, lease_until=None)
+    )
+    return freed.rowcount
 
 
 async def prune(connection: Connection, *, before: datetime) -> int:

@@ -22,7 +22,8 @@ from digest.config import Settings
 from digest.database import Connection, Database, alerts, raw_mails
 from digest.errors import DatabaseUnavailableError
 from digest.events import event, failure
-from digest.inbound.routes import ROUTES, Arrival, Means, Route
+from digest.inbound.arrival import Arrival, Means
+from digest.inbound.routes import ROUTES, Route
 from digest.models.inbound import Acted, Outcome, RawMail
 
 LEASE = timedelta(minutes=5)

@@ -10,33 +10,15 @@ The order: what the address says by a token of ours, notices and complaints, wha
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Generic, TypeVar
 
-from digest.compose.render import Renderer
 from digest.config import Settings
 from digest.database import Connection
-from digest.models.inbound import Acted, RawMail
-from digest.subaddress import Addressed
+from digest.inbound import leaving
+from digest.inbound.arrival import Arrival, Means
+from digest.models.inbound import Acted
 
 Found = TypeVar("Found")
-
-
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    """A kept mail, and what the address says that it came to."""
-
-    mail: RawMail
-    addressed: Addressed
-
-
-@dataclass(frozen=True, slots=True)
-class Means:
-    """What acts work with, besides the connection."""
-
-    settings: Settings
-    renderer: Renderer
-    now: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,4 +30,7 @@ class Route(Generic[Found]):
     act: Callable[[Connection, Means, Arrival, Found], Awaitable[Acted]]
 
 
-ROUTES: tuple[Route[Any], ...] = ()  # Any: each row has a finding of its own
+ROUTES: tuple[Route[Any], ...] = (  # Any: each row has a finding of its own
+    Route("leave", leaving.question, leaving.leave),
+    Route("never", leaving.never_question, leaving.refuse),
+)

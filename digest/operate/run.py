@@ -26,6 +26,7 @@ from digest.errors import DatabaseUnavailableError, FixSetupError
 from digest.models.deliveries import DeliveryState
 from digest.models.editions import Edition, EditionState
 from digest.operate.house import House, open_house
+from digest.operate.inbound import receive_until
 from digest.operate.metrics import Metrics
 from digest.operate.worker import json_lines, prepare, stopped_by_signals, work_until
 from digest.web import app
@@ -60,12 +61,25 @@ async def _run(settings: Settings) -> None:
             sample_started_at = await prepare(house)
             async with _pages(house, sample_started_at):
                 telling = asyncio.create_task(_tell_where_to_look(house))
+                receiving = asyncio.create_task(_receive(stop, house))
                 try:
                     await work_until(stop, house)
+                    await receiving
                 finally:
-                    telling.cancel()
-                    with contextlib.suppress(asyncio.CancelledError):
-                        await telling
+                    for each in (telling, receiving):
+                        each.cancel()
+                        with contextlib.suppress(asyncio.CancelledError):
+                            await each
+
+
+async def _receive(stop: asyncio.Event, house: House) -> None:
+    """Take mail where a door is set up; one that cannot be opened ends all of it."""
+    if not house.settings.has_door:
+        return
+    try:
+        await receive_until(stop, house)
+    finally:
+        stop.set()
 
 
 async def _serve(settings: Settings) -> None:

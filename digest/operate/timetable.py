@@ -14,7 +14,7 @@ from digest.compose import editor, renewal
 from digest.database import choices, fresh_links, kept_mails, robots, stories
 from digest.deliver import mx, pace, settle
 from digest.errors import DatabaseUnavailableError
-from digest.operate import notify
+from digest.operate import inbound, notify
 from digest.operate.house import House
 from digest.share import stops
 from digest.subscribe import retention
@@ -132,12 +132,18 @@ async def watch_shares(house: House) -> None:
         await stops.tend(house.database, house.settings, now=house.clock())
 
 
+async def act_on_mail(house: House) -> None:
+    """Act upon mail that came back and that no `digest inbound` has: it was killed, or a try is due again."""
+    await inbound.act_due(house)
+
+
 PASSES = (
     Pass("collect", 5, collect),
     Pass("pages", 5, look_at_pages),
     Pass("editions", 20, editions),
     Pass("renew", 5, renew),
     Pass("settle", 5, settle_deliveries),
+    Pass("inbound", 20, act_on_mail),
     Pass("alerts", 60, mail_alerts),
     Pass("kept-mails", 3600, prune_kept_mails),
     Pass("forget", 43200, forget_what_is_over),

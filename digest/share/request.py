@@ -182,9 +182,14 @@ async def never_again(database: Database, settings: Settings, token: str, *, now
     if delivery_id is None:
         return False
     async with database.begin() as connection:
-        address_hash = await shares.whose_mail(connection, delivery_id)
-        if address_hash is not None:
-            await shares.refuse(connection, address_hash, at=now)
+        return await refuse_within(connection, delivery_id, now=now)
+
+
+async def refuse_within(connection: Connection, delivery_id: int, *, now: datetime) -> bool:
+    """Do the same in the caller's transaction, for the delivery of a share; False if it is none, or long forgotten."""
+    address_hash = await shares.whose_mail(connection, delivery_id)
+    if address_hash is not None:
+        await shares.refuse(connection, address_hash, at=now)
     return address_hash is not None
 
 

@@ -107,9 +107,20 @@ async def leave_all(database: Database, notices: FarewellNotices, leavers: Seque
     """
     left = await database.write(partial(_leave_all, notices, leavers))
     for leaver, each in zip(leavers, left, strict=True):
-        if each.changed or each.dropped:
-            event("subscriber.left", subscriber_id=leaver.subscriber_id, dropped=each.dropped)
+        _tell(leaver, each)
     return left
+
+
+async def leave_within(connection: Connection, notices: FarewellNotices, leaver: Leaver) -> Left:
+    """Let one leave in the caller's transaction: for who leaves by writing a mail. Raises `TemplateError`."""
+    left = (await connection.run_sync(partial(_leave_all, notices, [leaver])))[0]
+    _tell(leaver, left)
+    return left
+
+
+def _tell(leaver: Leaver, left: Left) -> None:
+    if left.changed or left.dropped:
+        event("subscriber.left", subscriber_id=leaver.subscriber_id, dropped=left.dropped)
 
 
 def is_gone(subscriber: Subscriber) -> bool:

@@ -11,7 +11,8 @@ from digest.database import Connection, Database, alerts, raw_mails
 from digest.database.tables import raw_mails as table
 from digest.errors import DatabaseUnavailableError, MailTooLargeError
 from digest.inbound import receive, route
-from digest.inbound.routes import Arrival, Means, Route
+from digest.inbound.arrival import Arrival, Means
+from digest.inbound.routes import Route
 from digest.models.inbound import Acted, Door, Outcome
 from tests.support.clock import StoppedClock
 from tests.support.settings import make_settings

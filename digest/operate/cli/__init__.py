@@ -22,6 +22,7 @@ from digest.operate.cli import (
     domains,
     editions,
     explain,
+    inbound,
     keys,
     privacy,
     service,
@@ -96,6 +97,7 @@ _RUN, _SET_UP, _LOOK, _ROWS = "Run it", "Set it up", "Ask it", "What it holds"
 app.command(rich_help_panel=_RUN)(service.run)
 app.command(rich_help_panel=_RUN)(service.worker)
 app.command(rich_help_panel=_RUN)(service.web)
+app.add_typer(inbound.app, name="inbound", rich_help_panel=_RUN)
 app.command(rich_help_panel=_RUN)(sources.collect)
 
 app.command(rich_help_panel=_SET_UP)(service.init)

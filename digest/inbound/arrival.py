@@ -1,0 +1,26 @@
+"""What the questions and acts of `routes` are given: a kept mail, and what acts work with."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from digest.compose.render import Renderer
+from digest.config import Settings
+from digest.models.inbound import RawMail
+from digest.subaddress import Addressed
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A kept mail, and what the address says that it came to."""
+
+    mail: RawMail
+    addressed: Addressed
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What acts work with, besides the connection."""
+
+    settings: Settings
+    renderer: Renderer
+    now: datetime
