@@ -95,6 +95,7 @@ class Settings(BaseModel):
     bounce_address: str = Field("", examples=["bounce@bounce.example.kr"])
     inbound_delimiter: Literal["+", "-"] = "+"
     inbound_newsroom: str = Field("", examples=["desk@example.kr"])
+    inbound_null_sender: bool = True
     inbound_authserv_id: str = Field("", pattern=r"^[A-Za-z0-9._-]*$", examples=["mail.example.kr"])
     inbound_max_bytes: int = Field(10_000_000, ge=100_000, le=50_000_000)
     inbound_protocol: Literal["lmtp", "smtp"] = "lmtp"
@@ -289,7 +290,9 @@ class Settings(BaseModel):
             raise ValueError("it holds a line break or an invisible character")
         return value
 
-    @field_validator("sample", "smtp_verify", "house_blocks_are_adverts", "inbound_imap_verify", mode="before")
+    @field_validator(
+        "sample", "smtp_verify", "house_blocks_are_adverts", "inbound_imap_verify", "inbound_null_sender", mode="before"
+    )
     @classmethod
     def _yes_or_no(cls, value: object) -> object:
         if isinstance(value, str) and value not in ("yes", "no"):

@@ -15,6 +15,7 @@ UNSUBSCRIBE_URL = "unsubscribe_url"
 PREFERENCES_URL = "preferences_url"
 FRESH_URL = "fresh_url"
 CONFIRM_URL = "confirm_url"
+CONFIRM_ADDRESS = "confirm_address"
 SHARE_URL = "share_url"
 NEVER_URL = "never_url"
 RETURN_TOKEN = "return_token"  # noqa: S105 (the name of a value for the envelope; no slot: no template can show it)
@@ -26,6 +27,7 @@ SLOT_NAMES = frozenset(
         DATE,
         UNSUBSCRIBE_URL,
         CONFIRM_URL,
+        CONFIRM_ADDRESS,
         PREFERENCES_URL,
         FRESH_URL,
         SHARE_URL,

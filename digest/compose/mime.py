@@ -22,6 +22,7 @@ from digest.addresses import Address
 _FOLD_AT = 78
 _WORD_BEFORE, _WORD_AFTER = "=?utf-8?b?", "?="
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+")
+_MESSAGE_ID = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.@:-]{1,250}")
 _SENDER_ID = range(5, 16)  # letters, by Google's rules for Feedback-ID
 
 
@@ -34,11 +35,28 @@ class MailingList:
 
 
 @dataclass(frozen=True, slots=True)
+class Answers:
+    """What an automatic answer refers to, and what keeps two robots from answering each other (RFC 3834 §3.1).
+
+    `message_id` is a stranger's, without brackets; `Answers.of` leaves out one that may not stand in a header.
+    """
+
+    message_id: str
+    loop_mark: str
+
+    @classmethod
+    def of(cls, message_id: str, loop_mark: str) -> "Answers":
+        """Refer to the mail that has this id."""
+        return cls(message_id if _MESSAGE_ID.fullmatch(message_id) else "", loop_mark)
+
+
+@dataclass(frozen=True, slots=True)
 class Stream:
     """What all mails of one kind have in common. `mailing_list` None: mails nobody subscribed to (alerts).
 
-    `reply_to` None: answers go to the sender address. `is_share`: a mail that somebody else asked for; whoever gets it
-    can refuse all further ones with one click.
+    `reply_to` None: answers go to the sender address, or to that of the slot `reply_slot`. `is_share`: a mail that
+    somebody else asked for; whoever gets it can refuse all further ones with one click. `answers`: what a mail of ours
+    answers to, if it answers one by itself.
     """
 
     kind: str
@@ -47,6 +65,8 @@ class Stream:
     reply_to: Address | None
     mailing_list: MailingList | None = None
     is_share: bool = False
+    reply_slot: str = ""
+    answers: "Answers | None" = None
 
 
 def header_block(stream: Stream, subject: str) -> bytes:
@@ -58,11 +78,12 @@ def header_block(stream: Stream, subject: str) -> bytes:
         f"Date: {splice.marker(splice.DATE)}",
         f"Message-ID: {splice.marker(splice.MESSAGE_ID)}",
         *([_plain("Reply-To", str(stream.reply_to))] if stream.reply_to else []),
+        *([f"Reply-To: {splice.marker(stream.reply_slot)}"] if stream.reply_slot else []),
         *(_list_lines(stream, stream.mailing_list) if stream.mailing_list else []),
         *(_share_lines(stream) if stream.is_share else []),
-        "Auto-Submitted: auto-generated",
+        *(_answer_lines(stream.answers) if stream.answers else ["Auto-Submitted: auto-generated"]),
     ]
-    if stream.mailing_list:
+    if stream.mailing_list or stream.answers:
         lines.append("Precedence: bulk")
     return ("\r\n".join(lines) + "\r\n").encode("ascii")
 
@@ -88,6 +109,17 @@ def _share_lines(stream: Stream) -> list[str]:
         "List-Unsubscribe-Post: List-Unsubscribe=One-Click",
         _plain("Feedback-ID", f"share:{stream.kind}:mail:{sender_id(stream.sender.domain)}"),
         "X-Auto-Response-Suppress: OOF, AutoReply",
+    ]
+
+
+def _answer_lines(answers: Answers) -> list[str]:
+    """Write what an automatic answer says of itself."""
+    refers = [f"{name}: <{answers.message_id}>" for name in ("In-Reply-To", "References") if answers.message_id]
+    return [
+        *refers,
+        "Auto-Submitted: auto-replied",
+        _plain("X-Loop", answers.loop_mark),
+        "X-Auto-Response-Suppress: All",
     ]
 
 

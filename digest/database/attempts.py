@@ -55,6 +55,8 @@ PREFERS_DOUBLE: dict[MessageKind, bool] = {
     MessageKind.NOTICE: True,
     MessageKind.SENDER: True,
     MessageKind.SHARE: False,
+    MessageKind.REPLY: False,
+    MessageKind.PEOPLE: True,
 }
 
 _GOES_OUT: list[sa.ColumnElement[str]] = [

@@ -23,7 +23,8 @@ from digest.splice import RECIPIENT, RETURN_TOKEN
 class Envelopes:
     """Makes envelopes. `signer` None: the relay signs.
 
-    With a `BOUNCE_ADDRESS` each has a return path that names its delivery (VERP), whatever its stream.
+    With a `BOUNCE_ADDRESS` each has a return path that names its delivery (VERP), whatever its stream; answers that
+    nothing may be answered to have the null sender.
     """
 
     def __init__(self, settings: Settings, signer: Signer | None) -> None:
@@ -31,6 +32,7 @@ class Envelopes:
         self._sender = str(settings.sender).encode("ascii")
         self._signer = signer
         self._return_path = _return_path(settings, None)
+        self._has_null_sender = settings.inbound_null_sender
         # Shares have a sender of their own, and are signed for its domain: they cannot harm the editions' name.
         sharer = settings.share_sender or settings.sender
         self._share_sender = str(sharer).encode("ascii")
@@ -62,13 +64,15 @@ class Envelopes:
         """Whose name a mail goes under: a share's, or that of everything else."""
         if due.delivery.lane is Lane.SHARE:
             return self._share_sender, self._share_signer
+        if due.message.kind is MessageKind.REPLY and self._has_null_sender:
+            return b"", self._signer
         return self._sender, self._signer
 
     def _envelope(self, due: Due, sender: bytes, *, eight_bit: bool, now: datetime) -> Envelope:
         prepared = due.message.prepared(eight_bit=eight_bit)
         values = self._values.of(due.delivery, now, prepared.names)
         content = prepared.content(values)
-        if not self._return_path[0]:
+        if not (sender and self._return_path[0]):
             return Envelope(due.delivery.id, sender, values[RECIPIENT], content)
         token = values[RETURN_TOKEN]
         before, after = self._share_return_path if due.delivery.lane is Lane.SHARE else self._return_path

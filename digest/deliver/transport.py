@@ -38,6 +38,7 @@ class Envelope:
     """One mail to one recipient (rule D26), ready for the wire: `content` as `wire.Prepared.content` gives it.
 
     `envelope_id` is what a bounce is to name (RFC 3461 §4.4), where the relay passes it on; empty: nothing is asked.
+    `sender` empty: the null sender, of answers that nothing may be answered to (RFC 3834 §3.1, RFC 5230 §5.1).
     """
 
     delivery_id: int

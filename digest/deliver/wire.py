@@ -25,6 +25,7 @@ from digest.deliver.runs import Base64, Plain
 from digest.errors import UnsendableMailError
 from digest.models.deliveries import Delivery, Mail
 from digest.splice import (
+    CONFIRM_ADDRESS,
     CONFIRM_URL,
     DATE,
     FRESH_URL,
@@ -61,6 +62,7 @@ class Values:
         self._id_end = f"@{settings.sender.domain}>"
         self._base_url = settings.base_url
         self._names_return_path = bool(settings.bounce_address)
+        self._own = settings.own_addresses
         self._date = (0, b"")  # of this second
 
     def of(self, delivery: Delivery, now: datetime, wanted: Collection[str] = SLOT_NAMES) -> dict[str, bytes]:
@@ -92,6 +94,8 @@ class Values:
         elif delivery.edition_id is None:
             confirm = self._keyring.make(TokenPurpose.CONFIRM, delivery.id)
             values[CONFIRM_URL] = links.confirm_url(self._base_url, confirm).encode("ascii")
+            if CONFIRM_ADDRESS in wanted and self._own.command is not None:
+                values[CONFIRM_ADDRESS] = self._own.confirm(confirm).encode("ascii")
             fresh = self._keyring.make(TokenPurpose.FRESH, delivery.id)
             values[FRESH_URL] = links.fresh_url(self._base_url, fresh).encode("ascii")
             if NEVER_URL in wanted:

@@ -54,6 +54,8 @@ class MessageKind(StrEnum):
     NOTICE = "notice"
     SENDER = "sender"
     SHARE = "share"
+    REPLY = "reply"
+    PEOPLE = "people"
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,22 +59,30 @@ async def ask(
     database: Database, settings: Settings, renderer: Renderer, subscriber: Subscriber, now: datetime
 ) -> None:
     """Mail a reader a fresh link, unless they were mailed three today. Raises `TemplateError`."""
-    mail = link_mail.compose(renderer, settings, LinkMatter.MANAGE, subscriber.language)
     async with database.begin() as connection:
-        key = address_hash(settings, subscriber.address)
-        if not await counters.claim(connection, "fresh-link", key, now=now, limit=A_DAY, window=_DAY):
-            return
-        message = _message(f"link:{subscriber.id}:{secrets.token_hex(8)}", mail, subscriber)
-        await _queue(
-            connection,
-            message,
-            subscriber,
-            matter=LinkMatter.MANAGE,
-            recipient=subscriber.address,
-            now=now,
-            works=MANAGE_WORKS,
-        )
-    event("link.asked", subscriber_id=subscriber.id, matter=LinkMatter.MANAGE)
+        is_asked = await ask_within(connection, settings, renderer, subscriber, now=now)
+    if is_asked:
+        event("link.asked", subscriber_id=subscriber.id, matter=LinkMatter.MANAGE)
+
+
+async def ask_within(
+    connection: Connection, settings: Settings, renderer: Renderer, subscriber: Subscriber, *, now: datetime
+) -> bool:
+    """Do the same in a transaction that is open; False if they were mailed three today. Raises `TemplateError`."""
+    key = address_hash(settings, subscriber.address)
+    if not await counters.claim(connection, "fresh-link", key, now=now, limit=A_DAY, window=_DAY):
+        return False
+    mail = link_mail.compose(renderer, settings, LinkMatter.MANAGE, subscriber.language)
+    await _queue(
+        connection,
+        _message(f"link:{subscriber.id}:{secrets.token_hex(8)}", mail, subscriber),
+        subscriber,
+        matter=LinkMatter.MANAGE,
+        recipient=subscriber.address,
+        now=now,
+        works=MANAGE_WORKS,
+    )
+    return True
 
 
 async def ask_new_address(

@@ -85,26 +85,39 @@ async def open_desk(database: Database, settings: Settings, token: str, *, now: 
     """
     subscriber_id = settings.keyring.read(TokenPurpose.CHOOSE, token)
     async with database.read() as connection:
-        try:
-            subscriber = await subscribers.get(connection, subscriber_id)
-        except NotFoundError:
-            return None
-        if subscriber.state not in _MAY_CHOOSE:
-            return None
-        chosen = await choices.load(connection, subscriber_id)
-        offers = [await _offer(connection, settings, slot, chosen, now) for slot in settings.editions]
+        return await desk_of(connection, settings, subscriber_id, now=now)
+
+
+async def desk_of(connection: Connection, settings: Settings, subscriber_id: int, *, now: datetime) -> Desk | None:
+    """Return the page of this reader; None if they get no mails any more."""
+    try:
+        subscriber = await subscribers.get(connection, subscriber_id)
+    except NotFoundError:
+        return None
+    if subscriber.state not in _MAY_CHOOSE:
+        return None
+    chosen = await choices.load(connection, subscriber_id)
+    offers = [await _offer(connection, settings, slot, chosen, now) for slot in settings.editions]
     return Desk(subscriber, chosen, tuple(offers))
 
 
 async def save(database: Database, settings: Settings, desk: Desk, wanted: Choices, *, now: datetime) -> Saved | None:
     """Store what a reader chose and let it hold for what waits; None if they left meanwhile."""
     async with database.begin() as connection:
-        await choices.wait_for_releases(connection)
-        if not await choices.save(connection, desk.subscriber.id, wanted, at=now):
-            return None
-        saved = await _apply(connection, settings, desk.subscriber.id, wanted, now)
-    event("subscriber.chose", subscriber_id=desk.subscriber.id, dropped=saved.dropped)
+        saved = await save_within(connection, settings, desk.subscriber.id, wanted, now=now)
+    if saved is not None:
+        event("subscriber.chose", subscriber_id=desk.subscriber.id, dropped=saved.dropped)
     return saved
+
+
+async def save_within(
+    connection: Connection, settings: Settings, subscriber_id: int, wanted: Choices, *, now: datetime
+) -> Saved | None:
+    """Do the same in a transaction that is open."""
+    await choices.wait_for_releases(connection)
+    if not await choices.save(connection, subscriber_id, wanted, at=now):
+        return None
+    return await _apply(connection, settings, subscriber_id, wanted, now)
 
 
 def read_form(desk: Desk, settings: Settings, form: Mapping[str, Sequence[str]], *, now: datetime) -> Choices | Problem:

@@ -7,12 +7,13 @@ who is subscribed, one who waits, one who may not be written to. Who is subscrib
 everybody, and by confirming it chooses anew: a mail of its own would tell whoever reads along.
 
 Limits are claimed before the act, in its transaction: at most one confirmation mail an hour and three a day to an
-address, whoever asks, and so many a day from one network. Networks are counted by a keyed hash.
+address, whoever asks, and so many a day from one network. Networks are counted by a keyed hash. What is asked for and
+confirmed by mail (`inbound`) goes through the same `ask_within` and `confirm_within`, in the transaction of that mail.
 
 Events: `signup.asked`, `signup.confirmed`, with ids only.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -95,7 +96,7 @@ async def ask(
         network = counted_as(settings, wanted.host)
         if not await counters.claim(connection, scope, network, now=now, limit=limit, window=_DAY):
             return Asked.TOO_MANY
-        signup_id = await _store(connection, settings, renderer, wanted, now)
+        signup_id = await ask_within(connection, settings, renderer, wanted, now=now)
     if signup_id is not None:
         event("signup.asked", signup_id=signup_id)
     return Asked.SEEN
@@ -124,15 +125,36 @@ async def confirm(
     """
     async with database.begin() as connection:
         signup = await _find(connection, settings, token)
-        if signup is None or not await signups.may_be_asked(connection, signup.asked.address_hash):
+        if signup is None:
             return None
-        if not await signups.confirm(connection, signup.id, at=now):
-            return None
-        await suppressions.lift(connection, signup.asked.address_hash, at=now)
-        subscriber = await signups.activate(connection, signup, at=now)
-        await consents.append_all(connection, _acts(signup, subscriber, now))
-        await _queue_welcome(connection, settings, renderer, signup, now)
-    event("signup.confirmed", signup_id=signup.id, subscriber_id=subscriber.id)
+        subscriber = await confirm_within(connection, settings, renderer, signup, now=now)
+    if subscriber is not None:
+        event("signup.confirmed", signup_id=signup.id, subscriber_id=subscriber.id)
+    return subscriber
+
+
+async def confirm_within(
+    connection: Connection,
+    settings: Settings,
+    renderer: Renderer,
+    signup: Signup,
+    *,
+    now: datetime,
+    answer: Mapping[str, object] | None = None,
+) -> Subscriber | None:
+    """Subscribe whoever asked, and queue the notice of it; None if it was confirmed before or must not be.
+
+    `answer` is the evidence of a mail that agreed (시행령 제17조②5), kept with the consent; None: the button was
+    pressed. Raises `TemplateError`.
+    """
+    if not await signups.may_be_asked(connection, signup.asked.address_hash):
+        return None
+    if not await signups.confirm(connection, signup.id, at=now):
+        return None
+    await suppressions.lift(connection, signup.asked.address_hash, at=now)
+    subscriber = await signups.activate(connection, signup, at=now)
+    await consents.append_all(connection, _acts(signup, subscriber, now, answer))
+    await _queue_welcome(connection, settings, renderer, signup, now)
     return subscriber
 
 
@@ -175,10 +197,10 @@ def notices(settings: Settings, language: str) -> list[confirm_mail.Notice]:
     ]
 
 
-async def _store(
-    connection: Connection, settings: Settings, renderer: Renderer, wanted: Wanted, now: datetime
+async def ask_within(
+    connection: Connection, settings: Settings, renderer: Renderer, wanted: Wanted, *, now: datetime
 ) -> int | None:
-    """Store the request and queue its mail; None if this address gets no (further) mail now."""
+    """Store the request and queue its mail; None if this address gets no (further) mail now. Raises `TemplateError`."""
     hashed = address_hash(settings, wanted.address)
     if not await counters.claim(
         connection, "confirm", hashed, now=now, limit=MAILS_A_DAY, window=_DAY, pause=MAIL_PAUSE
@@ -202,7 +224,13 @@ async def _store(
         source=wanted.source,
     )
     signup_id = await signups.add(connection, signup)
-    mail = confirm_mail.compose(renderer, settings, wanted.language, notices(settings, wanted.language))
+    mail = confirm_mail.compose(
+        renderer,
+        settings,
+        wanted.language,
+        notices(settings, wanted.language),
+        by_mail=wanted.how is ConsentWay.MAIL,
+    )
     message = NewMessage(
         key=f"confirm:{signup_id}", kind=MessageKind.CONFIRM, variant="", language=wanted.language, mail=mail
     )
@@ -234,9 +262,12 @@ async def _queue_welcome(
     )
 
 
-def _acts(signup: Signup, subscriber: Subscriber, now: datetime) -> list[NewConsent]:
+def _acts(
+    signup: Signup, subscriber: Subscriber, now: datetime, answer: Mapping[str, object] | None
+) -> list[NewConsent]:
     """The rows of the ledger: that it was asked for, when; that it was confirmed; and adverts, if they were ticked."""
     asked = signup.asked
+    answered: dict[str, object] = {} if answer is None else {"answer": dict(answer)}
     chosen: dict[str, object] = {"slots": list(asked.slots), "sections": list(asked.sections)}
     acts = [
         (ConsentAct.ASKED, consent.NEWSLETTER, asked.created_at),
@@ -249,14 +280,14 @@ def _acts(signup: Signup, subscriber: Subscriber, now: datetime) -> list[NewCons
             address=asked.address,
             address_hash=asked.address_hash,
             act=act,
-            how=asked.how,
+            how=asked.how if act is ConsentAct.ASKED or answer is None else ConsentWay.MAIL,
             at=at,
             subscriber_id=subscriber.id,
             text_version=asked.texts[str(kind)][0],
             text_hash=asked.texts[str(kind)][1],
             source=asked.source,
             network=asked.network,
-            details={**chosen, "language": asked.language},
+            details={**chosen, "language": asked.language, **(answered if act is not ConsentAct.ASKED else {})},
         )
         for act, kind, at in acts
     ]

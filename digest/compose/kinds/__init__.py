@@ -1,7 +1,7 @@
 """The message kinds that can be composed; one more is a module here, a folder of templates, and a line."""
 
 from digest.compose.kind import Kind
-from digest.compose.kinds import alert, confirm, digest, link, notice, sender, share
+from digest.compose.kinds import alert, confirm, digest, link, notice, people, reply, sender, share
 from digest.models.deliveries import MessageKind
 
 KINDS: dict[MessageKind, Kind] = {
@@ -12,4 +12,6 @@ KINDS: dict[MessageKind, Kind] = {
     MessageKind.LINK: link,
     MessageKind.SENDER: sender,
     MessageKind.SHARE: share,
+    MessageKind.REPLY: reply,
+    MessageKind.PEOPLE: people,
 }

@@ -1,13 +1,13 @@
 """The confirmation: the mail behind every sign-up, whoever typed the address.
 
 In: the notices of the consents (purpose, items, period, right to refuse). Out: one `Mail` of constant text: nothing
-that a visitor typed or chose stands in it, so that it is no way to write to strangers. Its one link is a slot of
-`digest.splice`, filled when it is delivered and stored nowhere. Nobody has subscribed yet, so it has no List-*
-headers: there is nothing to leave.
+that a visitor typed or chose stands in it, so that it is no way to write to strangers. Its one link, and the address
+that an answer goes to and confirms by, are slots of `digest.splice`, filled when it is delivered and stored nowhere.
+Nobody has subscribed yet, so it has no List-* headers: there is nothing to leave.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from digest import splice
 from digest.compose import single
@@ -27,15 +27,25 @@ class Notice:
     items: tuple[tuple[str, str], ...]
 
 
-def compose(renderer: Renderer, settings: Settings, language: str, notices: Sequence[Notice]) -> Mail:
-    """Compose the mail that asks for confirmation. Raises `TemplateError` for a mistake in a template."""
+def compose(
+    renderer: Renderer, settings: Settings, language: str, notices: Sequence[Notice], *, by_mail: bool = False
+) -> Mail:
+    """Compose the mail that asks for confirmation; `by_mail`: it was asked for by a mail, not on our page.
+
+    Where there is a door for mail, an answer confirms as well. Raises `TemplateError` for a mistake in a template.
+    """
+    takes_answers = settings.own_addresses.command is not None
     context = {
         **single.imprint(settings, language),
         "notices": notices,
         "hours": HOURS,
+        "by_mail": by_mail,
+        "takes_answers": takes_answers,
         "confirm_url": splice.marker(splice.CONFIRM_URL),
     }
     stream = single.own_stream(settings, MessageKind.CONFIRM)
+    if takes_answers:
+        stream = replace(stream, reply_to=None, reply_slot=splice.CONFIRM_ADDRESS)
     return single.compose(renderer, stream, language, context, slots=[splice.CONFIRM_URL])
 
 
@@ -44,4 +54,5 @@ def specimen(renderer: Renderer, settings: Settings, language: str) -> Composed:
     notice = Notice(
         "견본 동의", (("목적", "견본 소식 보내기"), ("항목", "전자우편 주소"), ("기간", "그만 받을 때까지"))
     )
+    compose(renderer, settings, language, [notice], by_mail=True)
     return Composed(compose(renderer, settings, language, [notice, notice]))

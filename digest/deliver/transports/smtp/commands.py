@@ -1,4 +1,4 @@
-"""Write the commands that begin an envelope, with the parameters the relay offers (RFC 1870 SIZE, RFC 6152 8BITMIME).
+"""Write the commands that begin an envelope, with what the relay offers (RFC 1870 SIZE, 6152 8BITMIME, 3461 DSN).
 
 Where it offers DSN (RFC 3461) and bounces come back to us, failures are asked for, with the token of the delivery and
 whom the mail was for; the headers are enough of what comes back. A mail without a sender asks for none.
