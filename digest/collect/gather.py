@@ -20,7 +20,7 @@ from digest.collect.politeness import HostQueue
 from digest.collect.reader import Reader
 from digest.collect.source import Parsed
 from digest.config import Settings
-from digest.database.identity import mark
+from digest.database.identity import keys_of
 from digest.errors import DigestError
 from digest.models.articles import FoundArticle
 from digest.models.sources import Purpose, Source, SourceSpec
@@ -109,9 +109,10 @@ async def _gather(gatherer: Gatherer, source: Source) -> Gathered | None:
     try:
         if isinstance(answer, Unchanged):
             return _unchanged(source, remembered, answer)
-        if memory.body_digest(answer.body, answer.content_type, answer.url) == remembered.body:
+        body = memory.body_digest(answer.body, answer.content_type, answer.url)
+        if body == remembered.body:
             return _unchanged(source, remembered, answer)
-        return await _read_new(gatherer, source, answer, remembered)
+        return await _read_new(gatherer, source, answer, remembered, body)
     finally:
         gatherer.gate.release()
 
@@ -132,20 +133,20 @@ def _unchanged(source: Source, remembered: Memory, answer: Page | Unchanged) -> 
     same = Gathered(source, is_unchanged=True, memory=source.memory, quiet_seconds=quiet_seconds)
     if isinstance(answer, Unchanged):
         return replace(same, etag=source.etag, last_modified=source.last_modified)
-    known = len(remembered.entries)
+    known = remembered.count
     return replace(same, known=known, doubts=answer.doubts, etag=answer.etag, last_modified=answer.last_modified)
 
 
-async def _read_new(gatherer: Gatherer, source: Source, page: Page, remembered: Memory) -> Gathered:
-    spec = source.spec
-    known = () if spec.purpose is Purpose.MOST_READ else tuple(remembered.entries)
+async def _read_new(gatherer: Gatherer, source: Source, page: Page, remembered: Memory, body: bytes) -> Gathered:
+    spec, before = source.spec, memory.entries_of(remembered)
+    known = () if spec.purpose is Purpose.MOST_READ else tuple(before)
     parsed = await _read(gatherer, spec, page, known)
-    marks = [_marks(one) for one in parsed.articles]
-    kept = {key: remembered.entries[key] for key in parsed.known}
+    marks = [memory.marks(keys_of(one)) for one in parsed.articles]
+    kept = {key: before[key] for key in parsed.known}
     if kept and memory.clash(kept.values(), marks):
         parsed, kept = await _read(gatherer, spec, page), {}
-        marks = [_marks(one) for one in parsed.articles]
-    entries = {**kept, **dict(zip(parsed.keys, marks, strict=True))} if parsed.keys else dict(kept)
+        marks = [memory.marks(keys_of(one)) for one in parsed.articles]
+    entries = {**kept, **dict(zip(parsed.keys, marks, strict=True))} if parsed.keys else kept
     if not kept and memory.clash((), marks):
         entries = {}
     quiet_seconds = parsed.quiet_seconds if parsed.kind else remembered.quiet_seconds
@@ -154,8 +155,7 @@ async def _read_new(gatherer: Gatherer, source: Source, page: Page, remembered: 
         now_remembered = Memory(remembered.settings, quiet_seconds=quiet_seconds)
         page = replace(page, etag=None, last_modified=None)
     else:
-        body = memory.body_digest(page.body, page.content_type, page.url)
-        now_remembered = Memory(remembered.settings, body, quiet_seconds, entries)
+        now_remembered = Memory(remembered.settings, body, quiet_seconds, memory.packed_entries(entries))
     return Gathered(
         source,
         found=parsed.articles,
@@ -166,11 +166,6 @@ async def _read_new(gatherer: Gatherer, source: Source, page: Page, remembered: 
         memory=memory.packed(now_remembered),
         quiet_seconds=max(page.fresh_seconds, quiet_seconds),
     )
-
-
-def _marks(one: FoundArticle) -> memory.Marks:
-    (marked,) = mark([one])
-    return memory.short(marked.guid), memory.short(marked.link), memory.short(marked.title)
 
 
 async def _read(gatherer: Gatherer, spec: SourceSpec, page: Page, known: tuple[str, ...] = ()) -> Parsed:

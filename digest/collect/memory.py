@@ -13,29 +13,36 @@ known one is no news to be read alone, but a reason to read the whole. Pure.
 import hashlib
 import struct
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from digest import __version__
+from digest.database.identity import Keys
 from digest.models.sources import SourceSpec
-
-Marks = tuple[bytes, bytes, bytes]
-"""Short forms of an article's guid, link and title keys; zeros where it has none."""
 
 _FORMAT = 1  # one more whenever what is read of a document changes within a release
 _SHORT = 8
-_NONE = bytes(_SHORT)
+_DIGITS = 2 * _SHORT  # of a short key, in hexadecimal
+_NONE = "0" * _DIGITS
 _HEAD = struct.Struct(f">{_SHORT}s{2 * _SHORT}sI")
-_ENTRY = struct.Struct(f">{_SHORT}s{_SHORT}s{_SHORT}s{_SHORT}s")
+_ENTRY_DIGITS = 4 * _DIGITS
 
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What is known of the last document. `quiet_seconds`: how long it asked not to be fetched again (0: nothing)."""
+    """What is known of the last document. `quiet_seconds`: how long it asked not to be fetched again (0: nothing).
+
+    `entries` are kept as they are stored; `entries_of` reads them, for most answers are the same as the last one.
+    """
 
     settings: bytes
     body: bytes = bytes(2 * _SHORT)
     quiet_seconds: int = 0
-    entries: Mapping[str, Marks] = field(default_factory=dict)
+    entries: bytes = b""
+
+    @property
+    def count(self) -> int:
+        """How many entries are known."""
+        return 2 * len(self.entries) // _ENTRY_DIGITS
 
 
 def settings_digest(spec: SourceSpec, zone: str) -> bytes:
@@ -46,39 +53,49 @@ def settings_digest(spec: SourceSpec, zone: str) -> bytes:
 
 def body_digest(body: bytes, content_type: str, url: str) -> bytes:
     """Return the digest of a document, its label, and where it came from (links are relative to that)."""
-    told = hashlib.blake2b(f"{content_type}\x00{url}\x00".encode("utf-8", "replace"), digest_size=2 * _SHORT)
+    told = hashlib.sha256(f"{content_type}\x00{url}\x00".encode("utf-8", "replace"))
     told.update(body)
-    return told.digest()
+    return told.digest()[: 2 * _SHORT]
 
 
-def short(key: str | None) -> bytes:
-    """Return the short form of a mark: the first bytes of its SHA-256 in hexadecimal digits."""
-    return bytes.fromhex(key[: 2 * _SHORT]) if key else _NONE
+def marks(keys: Keys) -> str:
+    """Return the short forms of an article's guid, link and title keys, one after the other."""
+    return "".join(key[:_DIGITS] if key else _NONE for key in keys)
 
 
-def clash(known: Iterable[Marks], new: Sequence[Marks]) -> bool:
+def clash(known: Iterable[str], new: Sequence[str]) -> bool:
     """Whether one of the `new` articles has a mark that another new or a known one has, too."""
-    columns = tuple(zip(*known, strict=True)) or ((), (), ())
-    for position, before in enumerate(columns):
-        taken = set(before) - {_NONE}
-        for marks in new:
-            if marks[position] in taken:
-                return True
-            if marks[position] != _NONE:
-                taken.add(marks[position])
+    taken = " ".join(known)
+    for one in new:
+        own = [mark for at in range(0, len(one), _DIGITS) if (mark := one[at : at + _DIGITS]) != _NONE]
+        if any(mark in taken for mark in own):
+            return True
+        taken = f"{taken} {one}"
     return False
+
+
+def entries_of(memory: Memory) -> dict[str, str]:
+    """Return the marks of each known entry's article by the entry's key, in the order of the document."""
+    digits = memory.entries.hex()
+    return {
+        digits[at : at + _DIGITS]: digits[at + _DIGITS : at + _ENTRY_DIGITS]
+        for at in range(0, len(digits), _ENTRY_DIGITS)
+    }
+
+
+def packed_entries(entries: Mapping[str, str]) -> bytes:
+    """Return what `entries_of` reads."""
+    return bytes.fromhex("".join([key + marked for key, marked in entries.items()]))
 
 
 def packed(memory: Memory) -> bytes:
     """Return the bytes to keep."""
-    head = _HEAD.pack(memory.settings, memory.body, memory.quiet_seconds)
-    return head + b"".join(_ENTRY.pack(bytes.fromhex(key), *marks) for key, marks in memory.entries.items())
+    return _HEAD.pack(memory.settings, memory.body, memory.quiet_seconds) + memory.entries
 
 
 def unpacked(kept: bytes | None, settings: bytes) -> Memory:
     """Return what is remembered; nothing if it was made with other `settings`, or is no memory of ours."""
-    if kept is None or (len(kept) - _HEAD.size) % _ENTRY.size or not kept.startswith(settings):
+    if kept is None or 2 * (len(kept) - _HEAD.size) % _ENTRY_DIGITS or not kept.startswith(settings):
         return Memory(settings)
     _, body, quiet_seconds = _HEAD.unpack_from(kept)
-    entries = {key.hex(): (guid, link, title) for key, guid, link, title in _ENTRY.iter_unpack(kept[_HEAD.size :])}
-    return Memory(settings, body, quiet_seconds, entries)
+    return Memory(settings, body, quiet_seconds, kept[_HEAD.size :])

@@ -28,13 +28,19 @@ _PAIRED_TAG = re.compile(
     r"(?:\s[^<>]*)?>(.*?)</\1\s*>",
     re.IGNORECASE | re.DOTALL,
 )
+_LINE_BREAKS = re.compile(r"[\t\r\n]")
+_ENDS_A_LINK = re.compile(r'[\s"<>\\^`{|}]')
 _BREAKING = {"div", "p", "h1", "h2", "h3", "h4", "h5", "h6"}
 
 
 def clean_line(text: str) -> str:
     """Fold `text` into one line without invisible characters."""
-    text = _NO_TEXT.sub("", _INVISIBLE.sub("", text))
-    return unicodedata.normalize("NFC", " ".join(text.split()))
+    return unicodedata.normalize("NFC", " ".join(_visible(text).split()))
+
+
+def _visible(text: str) -> str:
+    """Take out what cannot be seen; what is printable, as nearly all text is, holds nothing of that."""
+    return text if text.isprintable() else _NO_TEXT.sub("", _INVISIBLE.sub("", text))
 
 
 def clean_title(text: str, *, is_plain: bool = False) -> str:
@@ -98,16 +104,16 @@ def usable_link(link: str, base: str) -> str:
     `javascript:`, `data:`, `mailto:` and the like, links without a host and links of more than 2,000 characters are
     refused. Blanks and what else would end a link early in a plain text are percent-encoded, nothing else is changed.
     """
-    link = _NO_TEXT.sub("", _INVISIBLE.sub("", link)).strip()
-    link = re.sub(r"[\t\r\n]", "", link)
+    link = _LINE_BREAKS.sub("", _visible(link).strip())
     if not link or len(link) > _MAX_LINK:
         return ""
     try:
-        absolute = urljoin(base, link)
+        # Joining costs as much as all the rest, and most links are whole.
+        absolute = link if link.startswith(("http://", "https://")) else urljoin(base, link)
         split = urlsplit(absolute)
         if split.scheme.lower() not in ("http", "https") or not split.hostname:
             return ""
         _ = split.port  # raises on http://host:port/
     except ValueError:
         return ""
-    return re.sub(r'[\s"<>\\^`{|}]', lambda match: quote(match[0]), absolute)
+    return _ENDS_A_LINK.sub(lambda match: quote(match[0]), absolute)

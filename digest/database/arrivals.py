@@ -79,6 +79,7 @@ async def _insert(connection: Connection, fresh: Sequence[tuple[Source, Marked]]
         (source.id, one.guid, one.link, one.title): (source, one) for source, one in fresh
     }
     rows = [finds.article_row(source, one, now=now) for source, one in by_key.values()]
+    digests = dict(zip(by_key, (row["listed_digest"] for row in rows), strict=True))
     insert = insert_once(connection, tables.articles).returning(
         _a.id, _a.source_id, _a.guid_key, _a.link_key, _a.title_key
     )
@@ -87,9 +88,10 @@ async def _insert(connection: Connection, fresh: Sequence[tuple[Source, Marked]]
     revisions, to_read = [], []
     counts: dict[int, int] = {}
     for row in kept:
-        source, one = by_key[row.source_id, row.guid_key, row.link_key, row.title_key]
+        key = (row.source_id, row.guid_key, row.link_key, row.title_key)
+        source, one = by_key[key]
         counts[source.id] = counts.get(source.id, 0) + 1
-        revisions.append(revision_row(row.id, 1, one.found.text, now))
+        revisions.append(revision_row(row.id, 1, one.found.text, now, digest=digests[key]))
         if finds.is_to_be_read(source, one, now=now):
             to_read.append(pages.new_row(row.id, now=now))
     if revisions:

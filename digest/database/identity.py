@@ -12,7 +12,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, datetime
 from functools import lru_cache
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
@@ -31,6 +31,10 @@ _NUMBERED = (
 )
 
 
+Keys = tuple[str | None, str | None, str]
+"""The keys of an article by its guid, its link and its title, in hexadecimal; None where it has no such mark."""
+
+
 @dataclass(frozen=True, slots=True)
 class Marked:
     """A found article with the keys it can be known by; None where it has no such mark of its own."""
@@ -41,9 +45,19 @@ class Marked:
     title: str
 
 
+def keys_of(found: FoundArticle) -> Keys:
+    """Return the keys of an article that is looked at alone."""
+    return _keys(found.guid, found.text.link, found.text.title, found.text.registered_at)
+
+
+@lru_cache(maxsize=2048)  # asked when it is found and again when it is kept, with up to a thousand others in between
+def _keys(guid: str, link: str, title: str, registered_at: datetime | None) -> Keys:
+    return _key(guid) if guid.strip() else None, link_key(link), _title(guid, link, title, registered_at)
+
+
 def mark(found: Sequence[FoundArticle]) -> list[Marked]:
     """Give the articles of one document their keys, each article once (the first of doubles)."""
-    marked = [Marked(one, _guid(one), link_key(one.text.link), _title(one)) for one in found]
+    marked = [Marked(one, *keys_of(one)) for one in found]
     shared_guids = _shared(marked, lambda one: one.guid, lambda one: (one.title, one.link or one.title))
     shared_links = _shared(marked, lambda one: one.link, lambda one: (one.found.text.title, one.guid or one.title))
     shared_titles = _shared(marked, lambda one: one.title, lambda one: (one.guid or one.link or "", one.link or ""))
@@ -69,7 +83,7 @@ def text_digest(text: ArticleText) -> str:
     )  # fmt: skip
 
 
-@lru_cache(maxsize=1024)  # asked several times on an article's way into the database
+@lru_cache(maxsize=512)  # asked several times on an article's way into the database
 def canonical_link(link: str) -> str:
     """Return the form in which two spellings of a link are equal; for comparing only.
 
@@ -91,7 +105,6 @@ def canonical_link(link: str) -> str:
     return f"{host}{path}{'?' if query else ''}{query}{route}"
 
 
-@lru_cache(maxsize=1024)
 def article_number(link: str) -> str | None:
     """Return "host/path?name=number" for a link shaped like one of a known CMS; None for any other.
 
@@ -126,10 +139,6 @@ def _key(*parts: str) -> str:
     return hashlib.sha256("\x00".join(parts).encode("utf-8", "replace")).hexdigest()
 
 
-def _guid(found: FoundArticle) -> str | None:
-    return _key(found.guid) if found.guid.strip() else None
-
-
 def link_key(link: str) -> str | None:
     """Return the key that an article with this link is known by; None for a front page, which is no article's."""
     numbered = article_number(link)
@@ -139,11 +148,11 @@ def link_key(link: str) -> str | None:
     return None if canonical.endswith("/") and canonical.count("/") == 1 else _key(canonical)
 
 
-def _title(found: FoundArticle) -> str:
-    title = " ".join(found.text.title.casefold().split())
-    if found.text.registered_at is None:  # 인사, 부고, 오늘의 운세: without a time a title alone says nothing
-        return _key("undated", title, found.guid, canonical_link(found.text.link))
-    return _key(title, found.text.registered_at.astimezone(UTC).isoformat())
+def _title(guid: str, link: str, title: str, registered_at: datetime | None) -> str:
+    title = " ".join(title.casefold().split())
+    if registered_at is None:  # 인사, 부고, 오늘의 운세: without a time a title alone says nothing
+        return _key("undated", title, guid, canonical_link(link))
+    return _key(title, registered_at.astimezone(UTC).isoformat())
 
 
 def _shared(

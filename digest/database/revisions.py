@@ -18,14 +18,17 @@ _PAGE_TEXT = TypeAdapter(PageText)
 
 
 def revision_row(
-    article_id: int, revision: int, text: ArticleText, seen_at: datetime, *, substantial: str = ""
+    article_id: int, revision: int, text: ArticleText, seen_at: datetime, *, substantial: str = "", digest: str = ""
 ) -> dict[str, Any]:
-    """Return the values of the row that keeps `text` as a revision; `substantial` says what changed for a reader."""
+    """Return the values of the row that keeps `text` as a revision; `substantial` says what changed for a reader.
+
+    `digest` is the text's, where the caller has it already.
+    """
     return {
         "article_id": article_id,
         "revision": revision,
         "seen_at": seen_at,
-        "digest": text_digest(text),
+        "digest": digest or text_digest(text),
         "title": text.title,
         "link": text.link,
         "text": _rest(text),

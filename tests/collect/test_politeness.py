@@ -108,17 +108,19 @@ def test_a_source_is_given_up_after_two_weeks_of_trying() -> None:
 
 def test_a_memory_is_read_back_only_with_the_same_settings() -> None:
     """Another section, another release, another zone: everything is read anew."""
-    marks = (b"guid....", b"link....", b"title...")
-    kept = memory.Memory(b"settings", b"b" * 16, 3600, {"00" * 8: marks})
+    known = {"0a" * 8: "1" * 48, "ff" * 8: "2" * 48}
+    kept = memory.Memory(b"settings", b"b" * 16, 3600, memory.packed_entries(known))
     assert memory.unpacked(memory.packed(kept), b"settings") == kept
+    assert (kept.count, memory.entries_of(kept)) == (2, known)
     assert memory.unpacked(memory.packed(kept), b"settingz") == memory.Memory(b"settingz")
+    assert memory.unpacked(memory.packed(kept) + b"more", b"settings") == memory.Memory(b"settings")
     assert memory.unpacked(None, b"settings") == memory.Memory(b"settings")
 
 
 def test_articles_that_share_a_mark_clash() -> None:
     """Marks they do not have are not shared."""
-    one, two = (b"1" * 8, b"2" * 8, b"3" * 8), (b"4" * 8, b"2" * 8, b"5" * 8)
-    bare = (bytes(8), bytes(8), b"6" * 8)
+    one, two = (memory.marks((guid * 64, "2" * 64, title * 64)) for guid, title in (("1", "3"), ("4", "5")))
+    bare = memory.marks((None, None, "6" * 64))
     assert memory.clash([one], [two])
     assert memory.clash([], [one, two])
-    assert not memory.clash([one], [bare, (bytes(8), bytes(8), b"7" * 8)])
+    assert not memory.clash([one], [bare, memory.marks((None, None, "7" * 64))])
