@@ -18,7 +18,7 @@ from selectolax.lexbor import LexborHTMLParser
 
 from digest.collect import charset
 from digest.collect.normalize import clean_line, clean_title, excerpt
-from digest.collect.pages import headings, links, pictures, times
+from digest.collect.pages import dateline, headings, links, pictures, times
 from digest.collect.pages import tree as trees
 from digest.collect.pages.bodies import ENOUGH_LETTERS, Body, read_body
 from digest.collect.pages.families import Selectors, check_selectors, family_of
@@ -43,6 +43,7 @@ _ALERT = re.compile(r"alert\s*\(\s*[\"']([^\"']{4,200})[\"']")
 _SECTION_HEAD = re.compile(r"[◇◆■□▣▲△●○◎▶▷★☆※]")
 _NO_LETTER = re.compile(r"\W+")
 _IS_WRITER = re.compile(r"기자|특파원|논설|앵커|위원|reporter|staff|correspondent", re.IGNORECASE)
+_MOST_LINES = 2000
 _BYLINE_PLACE = (
     "[class*=byline], [class*=reporter], [class*=writer], [class*=journalist], [class*=author], [class*=info]"
 )
@@ -120,10 +121,17 @@ def _read(reading: _Reading) -> PageText:
         body = Body()
     reading.note("body", body.way if body.letters else "")
     printed = trees.text_of(tree.body)[:200_000] if tree.body is not None else ""
-    byline, address = _byline(reading, family, body)
+    under = dateline.lines_under(trees.lines_of(tree.body)[:_MOST_LINES] if tree.body is not None else (), title)
+    byline, address = _byline(reading, family, body, under)
     chosen = (reading.select("registered", family), reading.select("modified", family))
     at = times.read_times(
-        tree, metadata, printed, reading.zone, (chosen[0][0], chosen[1][0]), chosen[0][1] or chosen[1][1]
+        tree,
+        metadata,
+        printed,
+        reading.zone,
+        (chosen[0][0], chosen[1][0]),
+        chosen[0][1] or chosen[1][1],
+        dateline.moment(under),
     )
     reading.note("registered_at", at.registered_by)
     reading.note("modified_at", at.modified_by)
@@ -184,7 +192,7 @@ def _subheads(reading: _Reading, family: tuple[Selectors, str], body: Body, titl
             if lines := headings.subhead_lines(node):
                 reading.note("subheads", way)
                 return lines
-    lines = headings.read_subheads(reading.tree, body.node, title)
+    lines = headings.read_subheads(reading.tree, body.node, title) or headings.subheads_within(body.node)
     reading.note("subheads", "text" if lines else "")
     return lines
 
@@ -193,14 +201,14 @@ def _section(reading: _Reading, family: tuple[Selectors, str]) -> str:
     section, way = reading.select("section", (Selectors(), ""))
     if not section:
         section, way = headings.read_section(reading.tree, reading.metadata)
-    if not section or way == "text":
-        printed, family_way = reading.select("section", family)
-        section, way = (printed, family_way) if 0 < len(printed) <= 40 else (section, way)
+    if (not section or way == "text") and family[0].section:
+        printed = headings.last_step(reading.tree, family[0].section)
+        section, way = (printed, family[1]) if printed else (section, way)
     reading.note("section", way)
     return section
 
 
-def _byline(reading: _Reading, family: tuple[Selectors, str], body: Body) -> tuple[str, str]:
+def _byline(reading: _Reading, family: tuple[Selectors, str], body: Body, under: tuple[str, ...]) -> tuple[str, str]:
     """Who wrote it ("홍길동 기자") and their address."""
     metadata, address = reading.metadata, body.text.byline_address
     text, way = reading.select("byline", family)
@@ -217,8 +225,12 @@ def _byline(reading: _Reading, family: tuple[Selectors, str], body: Body) -> tup
         printed, at = _printed_byline(reading)
         text, way = (printed, "text") if text in printed else (text, way)
         address = address or at
+    if not text:
+        text, at = dateline.reporter(under, body.text.paragraphs)
+        way, address = "text", address or at
     if match := ADDRESS.search(text):
         address, text = address or match[0], clean_line(text.replace(match[0], "")).strip("()<>[] |/,")
+    address = address or _printed_address(reading, text)
     reading.note("byline", way if text else "")
     reading.note("byline_address", "text" if address else "")
     return text[:100], address.replace(" ", "")
@@ -230,6 +242,16 @@ def _printed_byline(reading: _Reading) -> tuple[str, str]:
             if len(line) < 80 and (match := BYLINE.fullmatch(line.removeprefix("기자명").strip())):
                 return match["who"], match["address"] or ""
     return "", ""
+
+
+def _printed_address(reading: _Reading, who: str) -> str:
+    """The address in the box of a reporter: one that is named so and holds their name."""
+    name = who.split(maxsplit=1)[0] if who else ""
+    for place in reading.tree.css(_BYLINE_PLACE)[:60] if name else ():
+        said = trees.text_of(place)
+        if name in said and len(said) < 200 and (match := ADDRESS.search(said)):
+            return dateline.own_address(match[0])
+    return ""
 
 
 def _picture(reading: _Reading, family: tuple[Selectors, str], body: Body) -> Picture | None:

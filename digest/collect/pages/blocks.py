@@ -27,7 +27,7 @@ NOT_THE_ARTICLE = frozenset(
         "fontsize", "player", "vod", "paywall", "poll", "survey", "emotion", "reaction", "reactions", "vote",
         "recommendbox", "bookmark", "scrap", "pagination", "pager", "prevnext", "sidebar", "widget", "donate",
         "donation", "author", "byline", "credit", "credits", "rss", "jebo", "gallery", "slideshow", "carousel",
-        "footer", "nav", "menu", "gnb", "lnb", "memo", "login",
+        "footer", "nav", "menu", "gnb", "lnb", "memo", "login", "relatedposts", "yarpp", "sharedaddy",
     }
 )  # fmt: skip
 _PICTURE_WORDS = frozenset(

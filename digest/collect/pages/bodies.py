@@ -18,7 +18,7 @@ from digest.collect.pages import container
 from digest.collect.pages.blocks import Line, read_lines
 from digest.collect.pages.metadata import Metadata
 from digest.collect.pages.tidy import Tidied, tidy
-from digest.collect.prose import read_html
+from digest.collect.prose import read_html, read_plain
 
 ENOUGH_LETTERS = 150
 """A body of fewer letters is thin: a line under a picture or a video."""
@@ -71,7 +71,8 @@ def read_body(
 
 
 def _rest(tree: LexborHTMLParser, html: str, metadata: Metadata, title: str, general: Body) -> Body:
-    linked = _plain(read_html(metadata.linked("articleBody")[:200_000]).paragraphs, title, "json-ld")
+    read = read_html if "<" in metadata.text else read_plain
+    linked = _plain(read(metadata.text).paragraphs, title, "json-ld")
     if linked.letters >= ENOUGH_LETTERS:
         return linked
     script = _plain(tuple(_arc_paragraphs(html)), title, "cms:arc")

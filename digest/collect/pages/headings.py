@@ -18,12 +18,13 @@ _SUBHEADS = (
     "[class*=subtitle], [class*=sub_title], [class*=sub-title], [class*=subTitle], [class*=SubTitle], [class*=subhead], "  # noqa: E501
     "[class*=sub_tit], [class*=subtit], [class*=sub-heading], [class*=art_sub], [class*=titlesub], [class*=title_sub]"
 )
+_SUMMARIES = "strong[class*=summary], div[class*=summary], h2[class*=summary], [class*=sub_title], [class*=subtitle]"
 _BREADCRUMB = "[class*=breadcrumb] a, [class*=location] a, [class*=path] a"
 _PARTS = re.compile(r"\s+[-|–—<:]{1,2}\s+|\s*[|｜]\s*|\s*：\s*|\s+::+\s*")
 _MARK = re.compile(r"^(?:[-–—·•∙▷▶*]\s*)+")
 _BARE = re.compile(r"\W+")
 _GENERIC = {"홈", "home", "전체기사", "전체", "뉴스", "기사", "news", "article", "top", "메인", "처음"}
-_MOST_HEADINGS, _LONGEST = 150, 300
+_MOST_HEADINGS, _LONGEST, _MOST_LINES, _SHORTEST_HEADLINE = 150, 300, 400, 8
 _LONG_PARAGRAPH = 100
 
 
@@ -41,7 +42,7 @@ def read_title(tree: LexborHTMLParser, metadata: meta.Metadata) -> tuple[str, st
     if printed:
         return printed, way if _bare(printed) == _bare(named) else "text"
     if named:
-        return _without_name(named, metadata), way
+        return _as_a_line(tree, named) or _without_name(named, metadata), way
     heading = tree.css_first("h1")
     title = clean_title(inline_text_of(heading), is_plain=True) if heading is not None else ""
     return title, "text" if title else ""
@@ -70,6 +71,22 @@ def _printed_as(tree: LexborHTMLParser, named: str) -> str:
         if is_without_name and len(text) > len(best):
             best = text
     return best
+
+
+def _as_a_line(tree: LexborHTMLParser, named: str) -> str:
+    """The longest part of a page's title, between its dashes and the like, that is printed as a line of its own."""
+    parts = _parts(named)
+    if len(parts) < 2 or tree.body is None:
+        return ""
+    wanted = {_bare(part): part for part in parts if len(_bare(part)) >= _SHORTEST_HEADLINE}
+    printed = [text for text in lines_of(tree.body)[:_MOST_LINES] if _bare(text) in wanted]
+    return max(printed, key=len, default="")
+
+
+def _parts(named: str) -> list[str]:
+    """What stands before and after each separator; of a comma only what stands after, a paper's name before it."""
+    behind_names = (named[cut.end() :] for cut in re.finditer(r",\s", named[:40]))
+    return [*_PARTS.split(named), *behind_names]
 
 
 def _end_of(text: str, letters: int) -> int:
@@ -117,6 +134,18 @@ def read_subheads(tree: LexborHTMLParser, body: LexborNode | None, title: str) -
     return ()
 
 
+def subheads_within(body: LexborNode | None) -> tuple[str, ...]:
+    """The sub-headlines with which the element of the text itself begins."""
+    node = body.css_first(_SUMMARIES) if body is not None else None
+    if body is None or node is None or node.css_first("a, p + p + p") is not None:
+        return ()
+    lines, said = subhead_lines(node), text_of(node)
+    is_first = bool(said) and text_of(body).startswith(said)
+    is_short = 8 <= len(said) <= 300 and all(len(line) < _LONG_PARAGRAPH for line in lines)
+    is_text = any(line.endswith(("다.", "요.")) for line in lines)
+    return lines if is_first and is_short and not is_text else ()
+
+
 def subhead_lines(node: LexborNode) -> tuple[str, ...]:
     """Sub-headlines, one a line, as printed but for the dash or dot in front: who shows them sets their own."""
     return tuple(_MARK.sub("", line) for line in lines_of(node) if len(line) > 2)[:10]
@@ -130,8 +159,14 @@ def read_section(tree: LexborHTMLParser, metadata: meta.Metadata) -> tuple[str, 
         metadata.first("article:section", "og:article:section", "dable:section", "section", "category")
     ):
         return section, "meta"
-    steps = [one for one in (_usable(text_of(node)) for node in tree.css(_BREADCRUMB)[:8]) if one]
-    return (steps[-1], "text") if steps else ("", "")
+    section = last_step(tree, _BREADCRUMB)
+    return section, "text" if section else ""
+
+
+def last_step(tree: LexborHTMLParser, selector: str) -> str:
+    """The last of the elements that fit which names a section; "홈" and the like do not."""
+    steps = [one for one in (_usable(text_of(node)) for node in tree.css(selector)[:8]) if one]
+    return steps[-1] if steps else ""
 
 
 def _usable(text: str) -> str:

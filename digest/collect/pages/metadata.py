@@ -16,6 +16,7 @@ from digest.collect.normalize import clean_title
 from digest.collect.pages.tree import attribute
 
 _ARTICLE = re.compile(r"article|newsarticle|report|blogposting|liveblogposting|webpage", re.IGNORECASE)
+_MAX_TEXT = 200_000
 _MAX_SCRIPTS, _MAX_LETTERS, _MAX_OBJECTS, _MAX_META = 20, 1_000_000, 200, 500
 
 
@@ -33,6 +34,21 @@ class Metadata:
     def linked(self, name: str) -> str:
         """A text of the JSON-LD article; of objects their name, of lists all of them."""
         return ", ".join(_names(self.article.get(name)))[:5000]
+
+    @property
+    def text(self) -> str:
+        """The whole text that the JSON-LD article carries, as HTML or plain; empty if it carries none."""
+        text = self.article.get("articleBody")
+        return text[:_MAX_TEXT] if isinstance(text, str) else ""
+
+    @property
+    def picture(self) -> str:
+        """The address of the JSON-LD article's first picture."""
+        image = self.article.get("image")
+        first = image[0] if isinstance(image, list) and image else image
+        if isinstance(first, dict):
+            first = first.get("url") or first.get("contentUrl") or first.get("@id")
+        return first if isinstance(first, str) else ""
 
 
 def read_metadata(tree: LexborHTMLParser) -> Metadata:

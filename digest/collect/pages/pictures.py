@@ -15,7 +15,7 @@ from digest.collect.pages.tree import ancestors, attribute, is_hidden, text_of, 
 from digest.collect.prose import pixels
 from digest.models.articles import Picture
 
-_SOURCES = ("data-src", "data-original", "data-lazy-src", "data-lazy", "data-echo", "data-url", "src")
+_SOURCES = ("data-src", "data-original", "data-lazy-src", "data-lazy", "data-echo", "data-url")
 _ORNAMENT = re.compile(
     r"(?:^|[/_.-])(?:logo|icons?|ico|btn|button|banner|bnr|blank|spacer|loading|pixel|noimg|noimage|no_image|no-image|default|"
     r"dot|bullet|emoticon|sns|kakao|facebook|profile|avatar|ad|ads)(?:[/_.\d-]|$)",
@@ -35,13 +35,24 @@ def lead_picture(root: LexborNode, selector: str, base: str) -> Picture | None:
 
 
 def _picture(image: LexborNode, base: str) -> Picture | None:
-    written = next((value for name in _SOURCES if (value := attribute(image, name)) and value[:5] != "data:"), "")
+    written = _address(image)
     url = usable_link(written, base) if written else ""
     width, height = pixels(attribute(image, "width")), pixels(attribute(image, "height"))
     is_small = any(size is not None and size < _SMALLEST for size in (width, height))
     if not url or is_small or _ORNAMENT.search(url.split("?")[0].partition("//")[2].partition("/")[2]):
         return None
     return None if is_hidden(image.attributes) else Picture(url, "", width, height)
+
+
+def _address(image: LexborNode) -> str:
+    """Where the picture is: papers have a script put it into `src` later, from an attribute of any name."""
+    attributes = {name: (value or "").strip() for name, value in image.attributes.items()}
+    late = [name for name in attributes if name.startswith("data-") and name.endswith(("src", "source", "original"))]
+    for name in (*_SOURCES, *late, "src"):
+        if (value := attributes.get(name, "")) and not value.startswith("data:"):
+            return value
+    written = attributes.get("srcset") or attributes.get("data-srcset") or ""
+    return written.split(",")[0].split()[0] if written.strip(", ") and not written.startswith("data:") else ""
 
 
 def caption_of(image: LexborNode, root: LexborNode) -> str:
@@ -70,7 +81,7 @@ def caption_of(image: LexborNode, root: LexborNode) -> str:
 
 def metadata_picture(metadata: Metadata, base: str) -> Picture | None:
     """The picture the page names to machines."""
-    url = usable_link(metadata.first("og:image", "og:image:url", "twitter:image"), base)
+    url = usable_link(metadata.first("og:image", "og:image:url", "twitter:image") or metadata.picture, base)
     if not url or _ORNAMENT.search(url.split("?")[0].partition("//")[2].partition("/")[2]):
         return None
     return Picture(url, "", pixels(metadata.first("og:image:width")), pixels(metadata.first("og:image:height")))

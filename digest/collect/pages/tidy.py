@@ -58,6 +58,7 @@ _LABEL = re.compile(
 _REPORTS = re.compile(r"[았었였했됐렸갔왔섰냈났졌봤켰혔쳤뒀겼폈셨](?:다|습니다|는데요)[.\s]")
 _MEANT = re.compile(r"\w")
 _LATEST_START = 0.4
+_LONGEST_HEADING = 25
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +92,16 @@ def tidy(lines: list[Line], title: str, subheads: tuple[str, ...] = ()) -> Tidie
         if len(text) > 8 and text in seen:
             continue
         seen.add(text)
-        if not (line.is_link or _LABEL.fullmatch(text) or not _MEANT.search(text)):
+        if not (line.is_link or _LABEL.fullmatch(text) or not _MEANT.search(text) or _heads_links(lines, number)):
             kept.append(text)
     return Tidied(tuple(_without_tail(kept)), byline, address)
+
+
+def _heads_links(lines: list[Line], number: int) -> bool:
+    """Whether a line is the short heading of a list of links, which is not the article's."""
+    following = lines[number + 1 : number + 3]
+    is_label = len(lines[number].text) < _LONGEST_HEADING and not lines[number].text.endswith((".", "다", "요", "”"))
+    return is_label and len(following) == 2 and all(line.is_link for line in following)
 
 
 def _ends_article(text: str, reached: float, *, has_text: bool) -> bool:

@@ -24,6 +24,8 @@ _REGISTERED = re.compile(
 _MODIFIED = re.compile(
     rf"(?:기사\s?수정|최종\s?수정|마지막\s?수정|수정|업데이트|최종\s?업데이트){_LABEL_GAP}{_PRINTED}"
 )
+_SHORT_YEAR = re.compile(r"(?<!\d)(\d{2})-(\d{2})-(\d{2}) (\d{1,2}:\d{2})(?!\d)")  # boards print 24-08-08 13:00
+_MARKED = (("data-date-time", "data-modify-date-time"), ("data-published", "data-modified"))
 _PUBLISHED_NAMES = (
     "article:published_time", "datepublished", "og:article:published_time", "article.published", "pubdate",
     "publishdate", "publish_date", "article.created", "dc.date.issued", "dc.date", "date", "sailthru.date",
@@ -51,9 +53,18 @@ class Times:
 
 
 def read_times(  # noqa: PLR0917  # each is a text of its own
-    tree: LexborHTMLParser, metadata: Metadata, printed: str, zone: ZoneInfo, chosen: tuple[str, str], way: str
+    tree: LexborHTMLParser,
+    metadata: Metadata,
+    printed: str,
+    zone: ZoneInfo,
+    chosen: tuple[str, str],
+    way: str,
+    unlabelled: str = "",
 ) -> Times:
-    """`printed` is the page's text, `chosen` the texts the selectors found (registered, modified) by `way`."""
+    """`printed` is the page's text, `chosen` the texts the selectors found (registered, modified) by `way`.
+
+    `unlabelled` is a moment that stands under the headline; it counts where nothing else is said.
+    """
     doubts: list[str] = []
     offered = [
         (_found(chosen[0]), way),
@@ -68,8 +79,10 @@ def read_times(  # noqa: PLR0917  # each is a text of its own
         registered, by = shown, "text"
     if registered is None and (node := tree.css_first("time[datetime]")) is not None:
         registered, by = _first([(attribute(node, "datetime"), "text")], zone, doubts)
+    if registered is None:
+        registered, by = _first([(_marked(tree, 0), "text"), (unlabelled, "text")], zone, doubts)
     changed, changed_by = _first(
-        [(_found(chosen[1]), way), (metadata.linked("dateModified"), "json-ld"), (metadata.first(*_MODIFIED_NAMES), "meta")],  # noqa: E501
+        [(_found(chosen[1]), way), (metadata.linked("dateModified"), "json-ld"), (metadata.first(*_MODIFIED_NAMES), "meta"), (_marked(tree, 1), "text")],  # noqa: E501
         zone, doubts,
     )  # fmt: skip
     shown = _printed(_MODIFIED, printed, zone)
@@ -80,7 +93,16 @@ def read_times(  # noqa: PLR0917  # each is a text of its own
     return Times(registered, by if registered else "", changed, changed_by, tuple(doubts))
 
 
+def _marked(tree: LexborHTMLParser, which: int) -> str:
+    """The moment that stands in an attribute made for it."""
+    for names in _MARKED:
+        if (node := tree.css_first(f"[{names[which]}]")) is not None:
+            return attribute(node, names[which])
+    return ""
+
+
 def _found(text: str) -> str:
+    text = _SHORT_YEAR.sub(r"20\1-\2-\3 \4", text)
     match = re.search(_PRINTED, text)
     return match[1].strip() if match else text
 

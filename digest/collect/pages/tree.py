@@ -144,6 +144,8 @@ def _pieces(node: LexborNode) -> Iterator[str | None]:
                 yield one.text_content or ""
         elif one.is_element_node and one.tag not in INLINE and one.tag not in SILENT:
             yield None
+        elif one.tag in ("td", "th"):
+            yield " "
 
 
 @lru_cache(maxsize=20_000)

@@ -1,0 +1,71 @@
+"""Who wrote an article and when, where no name, label or machine says so: what stands right under the headline.
+
+Old systems print "홍길동 기자 | 2024/08/08 13:00" in a cell of a table, portals a bare date, agencies the reporter
+in front of the text: "(가온=가온뉴스) 홍길동 기자 = …". In: the lines of the page, or the paragraphs of its text. Only
+the few lines between headline and text are believed, and only what is written as a reporter or as a full moment. Pure.
+"""
+
+import re
+
+from digest.collect.pages.tidy import ADDRESS
+
+_LINES, _LONGEST_LINE = 14, 120
+_NO_LETTER = re.compile(r"\W+")
+_NAME = r"(?<![가-힣])[가-힣]{2,4}(?<![부팀국실단본])"
+_ROLE = r"(?:수습|선임|전문|인턴|객원|시민)?(?:기자|특파원|논설위원|앵커|통신원|리포터|에디터)"
+_REPORTER = re.compile(
+    rf"(?P<who>{_NAME}(?:[·,ㆍ]\s?{_NAME}){{0,3}}\s?{_ROLE})(?![가-힣])(?:[\s|/(<\[=]{{0,3}}(?P<address>{ADDRESS.pattern}))?"
+)
+_BEFORE_TEXT = re.compile(
+    rf"^[\[(【<][^\])】>]{{1,30}}[\])】>]\s?(?P<who>{_NAME}(?:[·,ㆍ]\s?{_NAME}){{0,3}}\s?{_ROLE})\s?[=:]"
+)
+_AFTER_TEXT = re.compile(
+    rf"[.!?”\"]\s*[/(\[<=]?\s*(?P<who>{_NAME}\s?{_ROLE})\s*[)\]>]?\s*(?P<address>{ADDRESS.pattern})?\W*$"
+)
+_MOMENT = re.compile(
+    r"(?<!\d)\d{4}\s?[-./년]\s?\d{1,2}\s?[-./월]\s?\d{1,2}\s?[일.]?\s?(?:\[|\(?[월화수목금토일](?:요일)?\)?\s?,?\s?)?"
+    r"(?:오전|오후)?\s?\d{1,2}:\d{2}(?::\d{2})?"
+)
+_NOBODY = ("webmaster@", "admin@", "master@", "news@", "desk@", "editor@")
+
+
+def lines_under(lines: tuple[str, ...], title: str) -> tuple[str, ...]:
+    """Return the short lines after the headline, as far as the text's first long one."""
+    wanted = _bare(title)
+    at = next((number for number, line in enumerate(lines) if _bare(line) == wanted), None) if wanted else None
+    if at is None:
+        return ()
+    under = []
+    for line in lines[at + 1 : at + 1 + _LINES]:
+        if len(line) > _LONGEST_LINE:
+            break
+        under.append(line)
+    return tuple(under)
+
+
+def reporter(under: tuple[str, ...], paragraphs: tuple[str, ...]) -> tuple[str, str]:
+    """Return who wrote it and their address; empty texts where it is not said."""
+    for text in paragraphs[:2]:
+        if match := _BEFORE_TEXT.match(text):
+            return match["who"], ""
+    for text in under:
+        if match := _REPORTER.search(text):
+            return match["who"], own_address(match["address"] or "")
+    if paragraphs and (match := _AFTER_TEXT.search(paragraphs[-1])):
+        return match["who"], own_address(match["address"] or "")
+    return "", ""
+
+
+def own_address(address: str) -> str:
+    """Return an address without blanks; empty for one that is the paper's, not a person's."""
+    bare = address.replace(" ", "")
+    return "" if bare.lower().startswith(_NOBODY) else bare
+
+
+def moment(under: tuple[str, ...]) -> str:
+    """Return the first full moment that is printed under the headline, empty if there is none."""
+    return next((match[0].replace("[", " ") for line in under if (match := _MOMENT.search(line))), "")
+
+
+def _bare(text: str) -> str:
+    return _NO_LETTER.sub("", text)
