@@ -60,6 +60,7 @@ class Settings(BaseModel):
     time_zone: str = Field("Asia/Seoul", examples=["Asia/Seoul"])
     language: Literal["ko", "en"] = "ko"
     house_blocks_are_adverts: bool = True
+    advert_consent_silence: Literal["keep", "stop"] = "keep"
 
     # 기사 메일전송
     share_address: str = Field("", examples=["share@share.example.kr"])

@@ -53,6 +53,7 @@ PREFERS_DOUBLE: dict[MessageKind, bool] = {
     MessageKind.LINK: True,
     MessageKind.CONFIRM: True,
     MessageKind.NOTICE: True,
+    MessageKind.ADVERT_CHECK: True,
     MessageKind.SENDER: True,
     MessageKind.SHARE: False,
     MessageKind.REPLY: False,

@@ -122,7 +122,13 @@ def _leave(*, sqlite: bool) -> sa.Update:
     return (
         sa.update(subscribers)
         .where(is_among(_s.id, sqlite=sqlite), sa.or_(*(_s.state == state for state in _MAY_LEAVE)))
-        .values(state=SubscriberState.LEFT, left_at=sa.bindparam("at_", type_=Instant), advert_consent_at=None)
+        .values(
+            state=SubscriberState.LEFT,
+            left_at=sa.bindparam("at_", type_=Instant),
+            advert_consent_at=None,
+            advert_checked_at=None,
+            advert_ends_at=None,
+        )
         .returning(_s.id)
     )
 

@@ -104,7 +104,7 @@ async def activate(connection: Connection, signup: Signup, *, at: datetime) -> S
         "left_at": None,
     }
     if asked.advert:
-        stored |= {"advert_consent_at": at, "advert_checked_at": None}
+        stored |= {"advert_consent_at": at, "advert_checked_at": None, "advert_ends_at": None}
     await connection.execute(sa.update(subscribers).where(is_theirs).values(stored))
     of_reader = subscriptions.c.subscriber_id == reader.id
     await connection.execute(sa.delete(subscriptions).where(of_reader, subscriptions.c.slot.not_in(asked.slots)))

@@ -120,12 +120,18 @@ async def chosen_sections(connection: Connection, subscriber_id: int, slot: str)
     return tuple(joined.split(",")) if joined else ()
 
 
-async def withdraw_advert_consent(connection: Connection, subscriber_id: int) -> bool:
-    """Forget that a reader agreed to adverts; False if they had not (any more)."""
+async def withdraw_advert_consent(
+    connection: Connection, subscriber_id: int, *, silent_at: datetime | None = None
+) -> bool:
+    """Forget that a reader agreed to adverts; False if they had not (any more).
+
+    `silent_at`: only if silence ends it by that time, so that whoever has just answered keeps it.
+    """
+    is_silent = sa.true() if silent_at is None else subscribers.c.advert_ends_at <= silent_at
     changed = await connection.execute(
         sa.update(subscribers)
-        .where(subscribers.c.id == subscriber_id, subscribers.c.advert_consent_at.is_not(None))
-        .values(advert_consent_at=None, advert_checked_at=None)
+        .where(subscribers.c.id == subscriber_id, subscribers.c.advert_consent_at.is_not(None), is_silent)
+        .values(advert_consent_at=None, advert_checked_at=None, advert_ends_at=None)
     )
     return changed.rowcount > 0
 
@@ -268,5 +274,6 @@ def subscriber_of(row: Any, slots: tuple[str, ...]) -> Subscriber:  # Any: a row
         address_hash=row["address_hash"],
         advert_consent_at=row["advert_consent_at"],
         advert_checked_at=row["advert_checked_at"],
+        advert_ends_at=row["advert_ends_at"],
         erase_asked_at=row["erase_asked_at"],
     )

@@ -351,6 +351,7 @@ subscribers = sa.Table(
     sa.Column("words", sa.Text, nullable=False, server_default=""),  # 알림어, comma-separated and sorted
     _time("paused_until"),  # of a `paused` one
     _time("advert_checked_at"),  # when they were last told of it (정보통신망법 제50조⑧); NULL: not yet
+    _time("advert_ends_at"),  # of a consent to adverts that silence ends; NULL: it stays
     _time("erase_asked_at"),  # they wish to be erased, but a mail of theirs was on the wire: the next pass does it
     sqlite_autoincrement=True,
 )

@@ -8,12 +8,16 @@ from digest.addresses import Address
 
 
 class ConsentAct(StrEnum):
-    """What somebody did, as the ledger of consents tells it. `given` is the confirmation after `asked`."""
+    """What somebody did, as the ledger of consents tells it. `given` is the confirmation after `asked`.
+
+    `advert_checked` is ours: they were told of their consent (제50조⑧); `confirmed_again` is their answer to it.
+    """
 
     ASKED = "asked"
     GIVEN = "given"
     ADVERT_GIVEN = "advert_given"
     ADVERT_WITHDRAWN = "advert_withdrawn"
+    ADVERT_CHECKED = "advert_checked"
     WITHDRAWN = "withdrawn"
     IMPORTED = "imported"
     CONFIRMED_AGAIN = "confirmed_again"

@@ -52,6 +52,7 @@ class MessageKind(StrEnum):
     LINK = "link"
     CONFIRM = "confirm"
     NOTICE = "notice"
+    ADVERT_CHECK = "advert_check"
     SENDER = "sender"
     SHARE = "share"
     REPLY = "reply"

@@ -41,6 +41,7 @@ class Subscriber:
     address_hash: str | None = None
     advert_consent_at: datetime | None = None
     advert_checked_at: datetime | None = None
+    advert_ends_at: datetime | None = None
     erase_asked_at: datetime | None = None
 
 

@@ -17,7 +17,7 @@ from digest.errors import DatabaseUnavailableError
 from digest.operate import inbound, notify
 from digest.operate.house import House
 from digest.share import stops
-from digest.subscribe import retention
+from digest.subscribe import advert_checks, retention
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +108,11 @@ async def keep_periods(house: House) -> None:
     await retention.keep_periods(house.database, house.settings, now=house.clock())
 
 
+async def check_advert_consents(house: House) -> None:
+    """Tell readers every two years that they agreed to adverts, and end what nobody answered, where that is set."""
+    await advert_checks.check(house.database, house.settings, house.renderer, now=house.clock())
+
+
 async def return_from_pauses(house: House) -> None:
     """Make readers active again whose pause is over, and remove the fresh links whose time is."""
     now = house.clock()
@@ -149,6 +154,7 @@ PASSES = (
     Pass("forget", 43200, forget_what_is_over),
     Pass("retention", 3600, keep_periods),
     Pass("shares", 15, watch_shares),
+    Pass("advert-consents", 3600, check_advert_consents),
     Pass("pauses", 60, return_from_pauses),
     Pass("pace", 60, keep_pace),
     Pass("domains", 43200, learn_domains),

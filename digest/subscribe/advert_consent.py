@@ -1,4 +1,4 @@
-"""The consent to adverts by itself: taken back without leaving, as its text promises.
+"""The consent to adverts by itself: taken back without leaving, as its text promises, or ended for want of an answer.
 
 In: a reader and where they said so. Out: from this moment no advert goes to them, also none that waits: what waits is
 handed over to the edition's message without adverts, or given up if there is none. The ledger of consents and the
@@ -36,24 +36,35 @@ async def withdraw(
 
     `host` is the address the request came from. Raises `TemplateError` if the notice cannot be composed.
     """
+    said = _withdrawn(settings, subscriber, now, how=ConsentWay.PAGE, source="/preferences", host=host)
+    return await _end(database, settings, renderer, subscriber, said)
+
+
+async def end_unanswered(
+    database: Database, settings: Settings, renderer: Renderer, subscriber: Subscriber, *, now: datetime
+) -> bool:
+    """End a consent whose check was not answered; False if it was, or has ended before. Raises `TemplateError`."""
+    said = _withdrawn(settings, subscriber, now, how=ConsentWay.MAIL, source="no answer to the check", host=None)
+    return await _end(database, settings, renderer, subscriber, said, only_silent=True)
+
+
+async def _end(
+    database: Database,
+    settings: Settings,
+    renderer: Renderer,
+    subscriber: Subscriber,
+    said: NewConsent,
+    *,
+    only_silent: bool = False,
+) -> bool:
     async with database.begin() as connection:
         await choices.wait_for_releases(connection)
-        if not await subscribers.withdraw_advert_consent(connection, subscriber.id):
+        now = said.at
+        silent_at = now if only_silent else None
+        if not await subscribers.withdraw_advert_consent(connection, subscriber.id, silent_at=silent_at):
             return False
         await _spare_adverts(connection, subscriber.id, now)
-        await consents.append(
-            connection,
-            NewConsent(
-                address=subscriber.address,
-                address_hash=address_hash(settings, subscriber.address),
-                act=ConsentAct.ADVERT_WITHDRAWN,
-                how=ConsentWay.PAGE,
-                at=now,
-                subscriber_id=subscriber.id,
-                source="/preferences",
-                network=network_of(host),
-            ),
-        )
+        await consents.append(connection, said)
         await result_notice.queue(
             connection,
             settings,
@@ -66,6 +77,21 @@ async def withdraw(
         )
     event("adverts.refused", subscriber_id=subscriber.id)
     return True
+
+
+def _withdrawn(
+    settings: Settings, subscriber: Subscriber, now: datetime, *, how: ConsentWay, source: str, host: str | None
+) -> NewConsent:
+    return NewConsent(
+        address=subscriber.address,
+        address_hash=address_hash(settings, subscriber.address),
+        act=ConsentAct.ADVERT_WITHDRAWN,
+        how=how,
+        at=now,
+        subscriber_id=subscriber.id,
+        source=source,
+        network=network_of(host),
+    )
 
 
 async def _spare_adverts(connection: Connection, subscriber_id: int, now: datetime) -> None:

@@ -24,7 +24,7 @@ from digest.config import Settings
 from digest.database import Database
 from digest.errors import BadAddressError, BadTokenError
 from digest.models.readers import LinkMatter
-from digest.subscribe import advert_consent, fresh, preferences
+from digest.subscribe import advert_checks, advert_consent, fresh, preferences
 from digest.subscribe.fresh import Opened
 from digest.subscribe.preferences import Desk, Problem
 from digest.tokens import TokenPurpose
@@ -90,6 +90,21 @@ class PreferencesPages:
         host = request.client.host if request.client else None
         await advert_consent.withdraw(self.database, self.settings, self.renderer, desk.subscriber, host=host, now=now)
         return self._said(request, "no_adverts", desk.subscriber.language)
+
+    async def keep_adverts(self, request: Request) -> Response:
+        """Let the consent to adverts go on, as the two-yearly check asks; twice is as good as once."""
+        now, token = self.clock(), request.path_params["token"]
+        try:
+            desk = await preferences.open_desk(self.database, self.settings, token, now=now)
+        except BadTokenError:
+            return self._no_such_link(request)
+        if desk is None:
+            return self._left(request)
+        if desk.subscriber.advert_consent_at is None:
+            return self._said(request, "no_adverts", desk.subscriber.language)
+        host = request.client.host if request.client else None
+        await advert_checks.keep(self.database, self.settings, desk.subscriber, host=host, now=now)
+        return self._said(request, "adverts_kept", desk.subscriber.language)
 
     async def link(self, request: Request) -> Response:
         """Show what a fresh link opens, or do what its form asks for."""
@@ -159,6 +174,7 @@ class PreferencesPages:
             "leave_path": self._leave_path(desk),
             "ask_path": f"{self._path(desk)}/link",
             "gets_adverts": desk.subscriber.advert_consent_at is not None,
+            "adverts_end_at": desk.subscriber.advert_ends_at,
             "adverts_path": f"{self._path(desk)}/adverts",
             "problem": problem,
             "is_saved": is_saved,
@@ -218,6 +234,7 @@ def routes(
         Route("/preferences/{token}", pages.choose, name="preferences", methods=["GET", "POST"]),
         Route("/preferences/{token}/link", pages.ask, name="ask-link", methods=["POST"]),
         Route("/preferences/{token}/adverts", pages.refuse_adverts, name="refuse-adverts", methods=["POST"]),
+        Route("/preferences/{token}/adverts/keep", pages.keep_adverts, name="keep-adverts", methods=["POST"]),
         Route("/link/{token}", pages.link, name="link", methods=["GET", "POST"]),
     ]
 

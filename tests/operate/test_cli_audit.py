@@ -25,6 +25,7 @@ NOTED: dict[str, tuple[str, ...]] = {
     "suppressions add": (KIM,),
     "suppressions lift": ("old@naver.example",),
     "consent show": (KIM,),
+    "consent due": (),
     "consent export": ("--reason", "inquiry 7", "--since", "2020-01-01", "--file", "ledger.csv"),
     "privacy prove": (KIM,),
     "explain": (KIM,),

@@ -1,12 +1,14 @@
 """`digest consent`, `suppressions`, `privacy`, and lists of readers in and out."""
 
 import csv
+from datetime import timedelta
 from pathlib import Path
 
 import sqlalchemy as sa
 
+from digest.clock import utc_now
 from digest.database import Database
-from digest.database.tables import audit
+from digest.database.tables import audit, subscribers
 from tests.support.commands import Commands
 
 SOURCE = ("--source", "forms of the town fair, 2026-10-03")
@@ -101,3 +103,20 @@ def test_lifting_lets_an_address_be_added_again(commands: Commands) -> None:
     assert "must not be written to" in refused.stderr
     commands("suppressions", "lift", "kim@naver.example", code=1)
     assert commands.json("suppressions", "list")["suppressions"] == []
+
+
+def test_whose_consent_to_adverts_is_due_is_shown_and_noted(commands: Commands) -> None:
+    """제50조⑧: the operator can see ahead whom the two-yearly check will reach; looking at people is audited."""
+    commands("subscribers", "add", "kim@naver.example", "--consent", "a form")
+
+    async def agree(database: Database) -> None:
+        async with database.begin() as connection:
+            await connection.execute(
+                sa.update(subscribers).values(advert_consent_at=utc_now() - timedelta(days=800), advert_checked_at=None)
+            )
+
+    assert "Nobody is due" in commands("consent", "due").stdout
+    commands.act(agree)
+    assert [each["address"] for each in commands.json("consent", "due")] == ["kim@naver.example"]
+    assert "kim@naver.example" in commands("consent", "due", "--days", "0").stdout
+    assert audited(commands)[-3:] == ["consent.due"] * 3

@@ -22,9 +22,12 @@ from digest.operate.cli.terminal import AsJson, ExitCode, moment, print_json, pr
 if TYPE_CHECKING:
     from digest.config import Settings
     from digest.database import Database
+    from digest.database.advert_checks import DueCheck
     from digest.models.consents import Consent, Suppression
 
-app = typer.Typer(help="The ledger of consents: show one address, export for an inquiry.", no_args_is_help=True)
+app = typer.Typer(
+    help="The ledger of consents: one address, who is due for a check, export for an inquiry.", no_args_is_help=True
+)
 
 _HEADS = (
     "id", "at", "act", "how", "address", "address_hash", "text_version", "text_hash", "source", "network", "details",
@@ -78,6 +81,43 @@ def _print(
         say(f"Text {text_hash[:12]}:\n{body or '(not kept)'}\n" if text_hash else "")
     if suppressed is not None:
         say(f"Must not be written to ({suppressed.reason}) since {moment(suppressed.at, settings.zone)}.")
+
+
+@app.command()
+def due(
+    days: Annotated[int, typer.Option(min=0, max=366, help="Whose two years end within so many days.")] = 30,
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="At most so many.")] = 100,
+    as_json: AsJson = False,
+) -> None:
+    """Show whose consent to adverts is due for its two-yearly check (정보통신망법 제50조⑧).
+
+    The worker tells them by itself, 30 days ahead.
+    """
+
+    async def act(settings: "Settings", database: "Database") -> "tuple[Settings, list[DueCheck]]":
+        from digest.database import advert_checks
+        from digest.operate import operator
+        from digest.subscribe.advert_checks import due_before
+
+        before = due_before(settings, clock.utc_now(), within=timedelta(days=days))
+        async with database.begin() as connection:
+            found = await advert_checks.list_due(connection, before=before, limit=limit)
+            told: dict[str, object] = {"days": days, "shown": len(found)}
+            await operator.note(connection, "consent.due", at=clock.utc_now(), details=told)
+        return settings, found
+
+    settings, found = with_database(act)
+    if as_json:
+        heads = ("subscriber_id", "consent_at", "checked_at")
+        print_json([{"address": str(each.address)} | {head: getattr(each, head) for head in heads} for each in found])
+        return
+    if not found:
+        say(f"Nobody is due within {days} days.")
+        return
+    table(
+        ("reader", "agreed", "last checked"),
+        [(str(c.address), moment(c.consent_at, settings.zone), moment(c.checked_at, settings.zone)) for c in found],
+    )
 
 
 @app.command()

@@ -351,6 +351,7 @@ def upgrade() -> None:
         sa.Column("words", sa.Text(), server_default="", nullable=False),
         sa.Column("paused_until", sa.DateTime(timezone=True), nullable=True),
         sa.Column("advert_checked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("advert_ends_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("erase_asked_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_subscribers"),
         sa.UniqueConstraint("address_key", name="uq_subscribers_address_key"),
