@@ -143,6 +143,15 @@ def mark_attempting(
     return marked
 
 
+def may_still_go(connection: PlainConnection, ids: Collection[int], *, owner: str) -> set[int]:
+    """Return which of the deliveries that `owner` has marked may go out as it stands now.
+
+    Not those whose edition is held, cancelled or to be composed anew, whose message was replaced, or whose reader left.
+    """
+    about = {"owner_": owner, **ids_for(connection, ids)}
+    return set(run(connection, _MAY_STILL_GO[connection.dialect.name], about).scalars())
+
+
 def give_back(connection: PlainConnection, ids: Collection[int], *, owner: str) -> None:
     """Free deliveries that `owner` has claimed or marked and knows that it did not send."""
     connection.execute(_GIVE_BACK[connection.dialect.name], {"owner_": owner, **ids_for(connection, ids)})
@@ -370,6 +379,18 @@ _MARK = _per_database(
     )
 )
 _MARKED = _per_database(lambda ours: sa.select(_d.id).where(ours, _d.state == DeliveryState.ATTEMPTING))
+_is_replaced = (
+    sa.select(messages.c.id).where(messages.c.id == _d.message_id, messages.c.replaced_by.is_not(None)).exists()
+)
+_MAY_STILL_GO = _per_database(
+    lambda ours: sa.select(_d.id).where(
+        ours,
+        _d.state == DeliveryState.ATTEMPTING,
+        _may_go_out,
+        ~_is_replaced,
+        sa.or_(_d.subscriber_id.is_(None), _reader_is_active),
+    )
+)
 _DROP_DEPARTED = _per_database(
     lambda ours: (
         sa.update(deliveries)

@@ -7,7 +7,8 @@ somebody waits for a mail.
 
 How many are marked ahead follows the relay: twice what the lanes took since the last group, at least one per lane. So
 a slow relay leaves hardly more in doubt at a `kill -9` than what is on the wire; the limit for a fast one is eight per
-lane, results that are not stored yet included.
+lane, results that are not stored yet included. What stood ready for longer than a moment is looked at in the same
+transaction, and given back when it may not go out any more.
 
 When the database cannot be used, marks fail (so nothing is sent) and results are kept and tried again every second.
 Results that are still unwritten when the process dies become `uncertain` by their lease.
@@ -134,11 +135,12 @@ class Journal:
     async def _write(self, may_mark: Callable[[], bool], marked: Callable[[], None]) -> None:
         to_mark = self._stock.take_to_mark(self._quota()) if may_mark() else []
         noted, given_back, kept = list(self._results), list(self._given_back), dict(self._kept)
-        if not (to_mark or noted or given_back or kept):
+        stale = self._stock.stale()
+        if not (to_mark or noted or given_back or kept or stale):
             return
         ids = {due.delivery.id for due in to_mark}
         try:
-            really = await self._store(noted, given_back, kept, ids)
+            really, may_go = await self._store(noted, given_back, kept, ids, stale)
         except BaseException:
             # Whether the commit came through is not known: freed in any case, before anybody may take them anew.
             self._stock.forget(ids)
@@ -148,15 +150,16 @@ class Journal:
         self._kept = {key: content for key, content in self._kept.items() if content is not kept.get(key)}
         self._marked.difference_update([result.delivery_id for result in noted], given_back)
         self._hand_on(to_mark, really)
+        self.give_back(self._stock.put_looked_at(stale, may_go))
         marked()
 
     async def _store(
-        self, noted: list[Result], given_back: list[int], kept: dict[int, bytes], to_mark: set[int]
-    ) -> set[int]:
-        """Store all of it in one transaction; return the ids that are marked now."""
+        self, noted: list[Result], given_back: list[int], kept: dict[int, bytes], to_mark: set[int], stale: list[int]
+    ) -> tuple[set[int], set[int]]:
+        """Store all of it in one transaction; return the ids that are marked now, and the stale that may still go."""
         now = self._clock()
 
-        def act(connection: PlainConnection) -> set[int]:
+        def act(connection: PlainConnection) -> tuple[set[int], set[int]]:
             # Results first: what is deferred here is free before it can be marked anew.
             if noted:
                 results.record(connection, noted, owner=self._owner)
@@ -164,10 +167,13 @@ class Journal:
                 attempts.give_back(connection, given_back, owner=self._owner)
             if kept:
                 kept_mails.keep(connection, kept, at=now)
+            may_go = attempts.may_still_go(connection, stale, owner=self._owner) if stale else set()
             if not to_mark:
-                return set()
-            return attempts.mark_attempting(
-                connection, to_mark, owner=self._owner, now=now, lease_until=now + self._lease
+                return set(), may_go
+            until = now + self._lease
+            return (
+                attempts.mark_attempting(connection, to_mark, owner=self._owner, now=now, lease_until=until),
+                may_go,
             )
 
         return await self._database.write(act)

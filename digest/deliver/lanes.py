@@ -203,6 +203,9 @@ class Lanes:
         if self._stops.are_any:
             self._give_back_stopped()
         while lane.room and (not place.under_way or relay.watch.is_trusted):
+            if self._stock.is_stale(place.serves):
+                self._journal.want_marks(hurry=True)  # which looks first; then the lanes are fed
+                break
             due = self._stock.take_ready(place.serves)
             if due is None:
                 self._want_marks(place)

@@ -3,18 +3,21 @@
 In: deliveries with their messages, as claimed; out: those to be signed, if we sign, those to be marked next, and those
 ready for a lane: `Lane.FIRST`, then `Lane.SHARE`, both before `Lane.BULK`. It is in memory only and never decides what
 is true: every delivery in it is claimed in the ledger, the ready ones are marked there, and what is left at the end is
-given back.
+given back. What was marked longer ago than a moment is looked at once more before it is handed over: on a slow relay
+its edition may be held or its reader gone by then.
 """
 
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
+from digest.clock import monotonic_seconds
 from digest.deliver.mails import Message
 from digest.deliver.transport import Envelope
 from digest.models.deliveries import Delivery, Lane
 
 _ORDER = (Lane.FIRST, Lane.SHARE, Lane.BULK)
+_STALE_SECONDS = 0.05  # on a fast relay nothing is ready for so long, and the look costs nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,7 @@ class Stock:
         self._signing: dict[int, Due] = {}
         self._claimed: dict[Lane, deque[Due]] = {lane: deque() for lane in Lane}  # signed, if we sign
         self._ready: dict[Lane, deque[Due]] = {lane: deque() for lane in Lane}
+        self._looked_at: dict[int, float] = {}  # of the ready ones: monotonic seconds of the mark, or of the last look
         self._held: set[int] = set()  # the above, what is being marked, and what is on the wire
         self.taken = 0  # since the journal last looked: how fast the lanes are
 
@@ -99,15 +103,36 @@ class Stock:
 
     def put_ready(self, marked: Iterable[Due]) -> None:
         """Take in what is marked and may go out."""
+        now = monotonic_seconds()
         for due in marked:
             self._ready[due.delivery.lane].append(due)
+            self._looked_at[due.delivery.id] = now
+
+    def is_stale(self, lanes: Sequence[Lane]) -> bool:
+        """Whether the next one for `lanes` must be looked at before it goes out."""
+        first = next((self._ready[lane][0] for lane in lanes if self._ready[lane]), None)
+        return first is not None and self._looked_at[first.delivery.id] < monotonic_seconds() - _STALE_SECONDS
+
+    def stale(self) -> list[int]:
+        """Return the ids of all ready ones that must be looked at before they go out."""
+        before = monotonic_seconds() - _STALE_SECONDS
+        return [id_ for id_, looked_at in self._looked_at.items() if looked_at < before]
+
+    def put_looked_at(self, looked_at: Collection[int], may_go: Collection[int]) -> list[int]:
+        """Note what may go out of those that were looked at; take out the rest, to be given back: return their ids."""
+        now = monotonic_seconds()
+        self._looked_at.update((id_, now) for id_ in may_go if id_ in self._looked_at)
+        stopped = set(looked_at) - set(may_go)
+        return self.take_unsent(lambda delivery: delivery.id in stopped) if stopped else []
 
     def take_ready(self, lanes: Sequence[Lane]) -> Due | None:
         """Take the next one that may go out, of the first of `lanes` that has one."""
         for lane in lanes:
             if self._ready[lane]:
                 self.taken += 1
-                return self._ready[lane].popleft()
+                due = self._ready[lane].popleft()
+                del self._looked_at[due.delivery.id]
+                return due
         return None
 
     def take_unsent(self, which: Callable[[Delivery], bool] | None = None) -> list[int]:
@@ -121,6 +146,7 @@ class Stock:
             for due in all_of_them:
                 if which is None or which(due.delivery):
                     unsent.append(due.delivery.id)
+                    self._looked_at.pop(due.delivery.id, None)
                 else:
                     dues.append(due)
         self.forget(unsent)
