@@ -68,9 +68,9 @@ class Site:
         self.contexts.append(context)
         if not script:
             self.without_scripts.append(context)
+        context.on("console", self._hear)  # of every page that opens in it
+        context.on("weberror", lambda error: self.complaints.append(str(error.error)))
         page = await context.new_page()
-        page.on("console", self._hear)
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
         await page.goto(path)
         return page
 
@@ -135,7 +135,12 @@ async def site(
     with socket.create_server(("127.0.0.1", 0)) as listening:
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
         settings = make_settings(
-            data_dir=tmp_path / "var", base_url=url, newspaper_site="https://www.gaon.example", editions=EDITIONS
+            data_dir=tmp_path / "var",
+            base_url=url,
+            newspaper_site="https://www.gaon.example",
+            editions=EDITIONS,
+            share_address="share@share.gaon.example",
+            abuse_contact="abuse@gaon.example",
         )
         (settings.data_dir / OUTBOX_FOLDER).mkdir(parents=True)
         opened = Site(url, settings, database, clock, chromium, pictures)

@@ -23,7 +23,8 @@ _FOCUS = """() => new Promise(said => requestAnimationFrame(() => {
     const isMarked = style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2;
     said([each.outerHTML.slice(0, 90), isSeen || JSON.stringify(box), isMarked]);
 }))"""
-_ORDER = """() => [...document.querySelectorAll("a[href], button, input:not([type=hidden]), select, pre[tabindex]")]
+_ORDER = """() => [...document.querySelectorAll(
+    "a[href], button, input:not([type=hidden]), select, textarea, pre[tabindex]")]
     .filter(each => each.tabIndex >= 0 && each.checkVisibility()).map(each => each.outerHTML.slice(0, 90))"""
 _OUTERMOST = "() => document.activeElement === document.body"
 
@@ -81,10 +82,11 @@ async def test_tab_goes_through_every_page_in_its_order(site: Site) -> None:
     """Nothing is skipped, nothing is a trap, and where one is can always be seen."""
     async with site.database.begin() as connection:
         reader = await rows.add_subscriber(connection, at=site.clock())
+        article = await rows.add_article(connection, "1", at=site.clock())
     make = site.settings.keyring.make
     paths = [
         "/", "/subscribe", "/subscribe/embed", f"/preferences/{make(TokenPurpose.CHOOSE, reader)}",
-        links.unsubscribe_url("", make(TokenPurpose.LEAVE, reader)),
+        links.unsubscribe_url("", make(TokenPurpose.LEAVE, reader)), links.share_url("", article), "/share/embed",
     ]  # fmt: skip
     page = await site.open("/")
     for path in paths:
