@@ -69,6 +69,32 @@ def test_section_heads_are_paragraphs_of_their_own() -> None:
     assert "◇ 돌봄을 잇다" in read("view-idx").body
 
 
+@pytest.mark.parametrize(
+    "label",
+    [
+        "관련기사",
+        "Read also:",
+        "Lesen Sie auch:",
+        "À lire aussi :",
+        "Lee también:",
+        "Leggi anche:",
+        "Xem thêm:",
+        "延伸阅读：",
+        "関連記事",
+    ],
+)
+def test_links_to_other_articles_between_paragraphs_are_no_text(label: str) -> None:
+    """They are another story, in whatever language the paper leads to it."""
+    sentence = "The council of the town has decided to rebuild the old bridge over the river until next summer. " * 3
+    link = f'<p>{label} <a href="/2">Something else that happened on the same day</a></p>'
+    html = (
+        f"<html><body><article><h1>Bridge</h1><p>{sentence}</p>{link}<p>{sentence} Again.</p></article></body></html>"
+    )
+    page = read_page(html.encode(), "text/html", "https://paper.example/1", SEOUL)
+    assert len(page.body) == 2
+    assert "Something else" not in "".join(page.body)
+
+
 def test_configured_selectors_come_first() -> None:
     """The operator knows the paper better than any rule."""
     page = read("ndsoft", Selectors(title=".subheading"))

@@ -54,6 +54,15 @@ _LABEL = re.compile(
     r"(?:article|story)\scontinues\sbelow.{0,20}|click\shere.{0,40}|\(?CNN\)?|read\smore[:：].{0,150}|also\sread[:：].{0,150}",
     re.IGNORECASE,
 )
+# In front of a link to another article, between the paragraphs.
+_LEADS_ELSEWHERE = re.compile(
+    r"[\[(<【▶☞※▷→\s]*(?:관련\s?(?:기사|뉴스|글)|함께\s?(?:읽|보)|이어\s?보기|read\s(?:more|also|next)|also\sread|see\salso|related|"
+    r"lesen\ssie|mehr\s(?:zum\sthema|dazu)|auch\sinteressant|(?:à\s)?lire\s(?:aussi|également)|voir\saussi|"
+    r"(?:lee|lea|leer)\s(?:también|más)|te\s(?:puede|puede\s)interesar|leggi\s(?:anche|tutto)|lei?a\s(?:também|mais)|"
+    r"lees\s(?:ook|meer|verder)|läs\s(?:också|mer)|les\s(?:også|mer)|læs\sogså|czytaj\s(?:też|także|więcej)|xem\sthêm|đọc\sthêm|tin\sliên\squan|"
+    r"相关(?:阅读|新闻|报道)|延伸阅读|推荐阅读|相關(?:新聞|報導)|延伸閱讀|関連記事|あわせて読|【関連】)",
+    re.IGNORECASE,
+)
 # A sentence in the past tense: an article about copyright, not a notice.
 _REPORTS = re.compile(r"[았었였했됐렸갔왔섰냈났졌봤켰혔쳤뒀겼폈셨](?:다|습니다|는데요)[.\s]")
 _MEANT = re.compile(r"\w")
@@ -92,6 +101,8 @@ def tidy(lines: list[Line], title: str, subheads: tuple[str, ...] = ()) -> Tidie
         if len(text) > 8 and text in seen:
             continue
         seen.add(text)
+        if line.linked > 0.4 * len(text) and _LEADS_ELSEWHERE.match(text):
+            continue
         if not (line.is_link or _LABEL.fullmatch(text) or not _MEANT.search(text) or _heads_links(lines, number)):
             kept.append(text)
     return Tidied(tuple(_without_tail(kept)), byline, address)
