@@ -20,8 +20,12 @@ _MONTHS = {
 }  # fmt: skip
 _ZONES = {
     "z": 0, "ut": 0, "utc": 0, "gmt": 0, "wet": 0, "bst": 1, "cet": 1, "cest": 2, "eet": 2, "msk": 3,
-    "kst": 9, "jst": 9, "est": -5, "edt": -4, "cst": -6, "cdt": -5, "mst": -7, "mdt": -6, "pst": -8, "pdt": -7,
+    "kst": 9, "rok": 9, "jst": 9,
+    "est": -5, "edt": -4, "cst": -6, "cdt": -5, "mst": -7, "mdt": -6, "pst": -8, "pdt": -7,
 }  # fmt: skip
+_KOREAN_MONTH = re.compile(r"(?<=\d )(1[0-2]|0?[1-9])월(?= \d{4})")  # of servers set to Korean: 목, 08 8월 2024 13:00
+_NAMES = tuple(name.title() for name in list(_MONTHS)[:12])
+_REGION = re.compile(r"\s*\[[A-Za-z_]+/[A-Za-z_/]+\]$|(?<=[+-]\d{2}:\d{2})\s*\([^)]*\)$")
 _CLOCK = (
     r"(?P<half>오전|오후|[AaPp][Mm])?\s*"
     r"(?P<hour>\d{1,2})\s*(?:시|:)\s*(?:(?P<minute>\d{1,2})\s*분?)?(?:\s*:?\s*(?P<second>\d{1,2})\s*초?)?(?:[.,]\d+)?"
@@ -44,7 +48,7 @@ _FORMS = tuple(
         rf"(?:\s*[T,]?\s*{_CLOCK}{_ZONE})?",
         # Thu Aug 08 2024 13:00:01 GMT+0900 (KST); Aug 8, 2024 1:00 PM
         rf"{_WEEKDAY}(?P<name>[A-Za-z]{{3,9}})\.?\s+(?P<day>\d{{1,2}}),?\s+(?P<year>\d{{4}})"
-        rf"(?:\s*,?\s*{_CLOCK}{_ZONE})?",
+        rf"(?:\s*(?:,|-|at)?\s*{_CLOCK}{_ZONE})?",
         # Thu Aug  8 13:00:01 KST 2024
         rf"{_WEEKDAY}(?P<name>[A-Za-z]{{3,9}})\s+(?P<day>\d{{1,2}})\s+{_CLOCK}{_ZONE}\s+(?P<year>\d{{4}})",
     )
@@ -66,6 +70,7 @@ def read_date(text: str, zone: ZoneInfo) -> DateRead:
     text = " ".join(text.split())[:100]
     if not text:
         return DateRead(None)
+    text = _REGION.sub("", _KOREAN_MONTH.sub(lambda month: _NAMES[int(month[1]) - 1], text))
     if _UNIX.fullmatch(text):
         at = datetime.fromtimestamp(int(text[:10]), UTC)
         return DateRead(at, "date given as seconds since 1970")

@@ -19,7 +19,7 @@ from digest import __version__
 from digest.database.identity import Keys
 from digest.models.sources import SourceSpec
 
-_FORMAT = 1  # one more whenever what is read of a document changes within a release
+_FORMAT = 2  # one more whenever what is read of a document changes within a release
 _SHORT = 8
 _DIGITS = 2 * _SHORT  # of a short key, in hexadecimal
 _NONE = "0" * _DIGITS

@@ -22,6 +22,7 @@ _INVISIBLE = re.compile(
 )
 _NO_TEXT = re.compile("[\x00-\x08\x0e-\x1b\x7f\x80-\x84\x86-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
 _REFERENCE = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
+_SECTION = re.compile(r"<!\[CDATA\[(.*?)\]\]>", re.DOTALL)  # of a text that was wrapped or escaped twice
 _VOID_TAG = re.compile(r"</?(?:br|img|hr|wbr)\b[^<>]*>", re.IGNORECASE)
 _PAIRED_TAG = re.compile(
     r"<(a|abbr|b|big|cite|code|del|div|em|font|h[1-6]|i|ins|kbd|mark|p|q|s|samp|small|span|strike|strong|sub|sup|tt|u)"
@@ -49,6 +50,7 @@ def clean_title(text: str, *, is_plain: bool = False) -> str:
     Feeds do not say whether their titles are text or HTML. A pair of known tags, or a void one, is markup; anything
     else in angle brackets (`<르포>`, `<상>`, `1 < 2`) is the paper's own. `is_plain`: the feed says it is plain text.
     """
+    text = _SECTION.sub(r"\1", text)
     if not is_plain:
         text = _without_tags(text)
         text = _REFERENCE.sub(lambda match: html.unescape(match[0]), text)

@@ -19,6 +19,8 @@ ONE_O_CLOCK = datetime(2024, 8, 8, 4, 0, tzinfo=UTC)
         "Thursday, 08-Aug-24 04:00:00 UTC", "2024-08-08T13:00:00+09:00", "2024-08-08T04:00:00Z",
         "2024-08-08T04:00:00.000Z", "2024-08-08 13:00:00 KST", "2024-08-08T13:00:00+0900", "2024-08-08 13:00 +09",
         "Thu Aug  8 13:00:00 KST 2024", "Thu Aug 08 2024 13:00:00 GMT+0900 (Korean Standard Time)",
+        "목, 08 8월 2024 13:00:00 +0900", "Thu, 8 8월 2024 13:00 KST", "Thu, 08 Aug 2024 13:00:00 +9:00",
+        "2024-08-08T13:00:00+09:00[Asia/Seoul]", "Thu, 08 Aug 2024 13:00:00 ROK", "2024-08-08 13:00 UTC+9",
     ],
 )  # fmt: skip
 def test_dates_with_a_zone_are_read_without_a_doubt(text: str) -> None:
@@ -33,6 +35,7 @@ def test_dates_with_a_zone_are_read_without_a_doubt(text: str) -> None:
         "2024.08.08 13:00", "2024-08-08 13:00:00", "2024-08-08T13:00:00", "2024/08/08 13:00", "2024. 8. 8. 13:00",
         "2024년 8월 8일 오후 1시", "2024년 08월 08일 (목) 13시 00분", "2024-08-08 오후 1:00:00", "2024.8.8 PM 1:00",
         "20240808130000", "Aug 8, 2024 1:00 PM", "2024-08-08 13:00:00.0", "  2024-08-08\n13:00 ",
+        "Thursday, August 8, 2024 - 13:00", "Aug 8, 2024 at 1:00 PM",
     ],
 )  # fmt: skip
 def test_dates_without_a_zone_are_the_papers_own(text: str) -> None:

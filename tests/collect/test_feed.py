@@ -252,3 +252,93 @@ def test_an_article_that_the_parser_stumbles_over_costs_only_itself(monkeypatch:
 def test_texts_cut_off_in_a_marked_section_are_read() -> None:
     """The standard library's parser raises at them."""
     assert only(rss(item(1, description="가 <![CD 나 <![x[ 다 <![endif]> 라"))).text.excerpt.startswith("가 <![CD 나")
+
+
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        ("hong@paper.example (홍길동 기자)", "홍길동 기자"),
+        ("홍길동 기자 <hong@paper.example>", "홍길동 기자"),
+        ("홍길동 기자(hong@paper.example)", "홍길동 기자"),
+        ("hong@paper.example", ""),
+        ("홍길동 기자", "홍길동 기자"),
+    ],
+)
+def test_the_reporter_is_named_without_an_address(written: str, name: str) -> None:
+    """RSS wants an address there; feedparser cuts those with long endings in two."""
+    assert only(rss(item(1, author=written))).text.byline == name
+
+
+@pytest.mark.parametrize(
+    ("written", "section"),
+    [
+        ("정치", "정치"),
+        ("정치,국회", "정치"),
+        ("정치 > 국회", "정치 > 국회"),
+        ("S1N12", ""),
+        ("https://paper.example/c/1", ""),
+        ("17", ""),
+    ],
+)
+def test_a_section_is_a_word_for_readers(written: str, section: str) -> None:
+    """Some systems write their own key of it, or all of them in one element."""
+    assert only(rss(item(1, category=written))).text.section == section
+
+
+@pytest.mark.parametrize(
+    "element",
+    [
+        "<image><url>/7.jpg</url></image>",
+        "<thumbnail>/7.jpg</thumbnail>",
+        '<enclosure url="/7.jpg" type="application/octet-stream" length="1"/>',
+        '<itunes:image xmlns:itunes="http://www.itunes.com/dtds/podcast-1.0.dtd" href="/7.jpg"/>',
+    ],
+)
+def test_pictures_in_elements_of_the_papers_own_are_found(element: str) -> None:
+    """Formats do not foresee them, Korean systems write them."""
+    picture = only(rss(item(1).replace("</item>", f"{element}</item>"))).text.picture
+    assert picture is not None
+    assert picture.url == "https://paper.example/7.jpg"
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "<![CDATA[<![CDATA[[단독] 제목]]]]><![CDATA[>]]>",
+        "&lt;![CDATA[[단독] 제목]]&gt;",
+        "<![CDATA[ [단독] 제목 ]]>",
+    ],
+    ids=["twice", "escaped", "brackets"],
+)
+def test_marked_sections_are_no_part_of_a_title(title: str) -> None:
+    """Wrapped twice, or wrapped and then escaped; the paper's own brackets stay."""
+    document = rss(item(1)).replace("<title>가온시 소식 1</title>", f"<title>{title}</title>")
+    assert only(document).text.title == "[단독] 제목"
+
+
+def test_a_date_in_an_element_of_the_systems_own_is_read() -> None:
+    """`regDate` is what Korean systems call it in their tables."""
+    found = only(rss(item(1, pubDate=None, regDate="2026-11-23 06:00:00")))
+    assert found.text.registered_at == REGISTERED
+
+
+def test_json_feed_1_0_is_read_as_1_1() -> None:
+    """One author instead of a list, and numbers for identifiers."""
+    document = {
+        "version": "https://jsonfeed.org/version/1",
+        "title": "가온일보",
+        "items": [
+            {"id": 7, "url": "/7", "title": "소식", "content_text": "하나.", "author": {"name": "김가온 기자"}},
+            None,
+        ],
+    }
+    found = only(json.dumps(document))
+    assert (found.guid, found.text.link, found.text.byline) == ("7", "https://paper.example/7", "김가온 기자")
+
+
+@pytest.mark.parametrize(
+    "behind", ["<script>x()</script>", "<!-- 0.3 s -->", "\n<br /><b>Warning</b>: foo", "\x00\x00"]
+)
+def test_what_stands_behind_a_feed_costs_no_article(behind: str) -> None:
+    """Servers and cache plugins append to whatever they send."""
+    assert len(read(rss(item(1), item(2)) + behind).articles) == 2

@@ -13,12 +13,15 @@ from zoneinfo import ZoneInfo
 
 from digest.collect.dates import read_date
 from digest.collect.normalize import clean_title, excerpt, shorten, usable_link
+from digest.collect.pages.tidy import ADDRESS
 from digest.collect.prose import Image, Prose, pixels, read_html, read_plain
 from digest.models.articles import ArticleText, FoundArticle, Picture
 
 TITLE_FROM_TEXT = "no title; the beginning of its text stands in for it"
 _MAX_BYLINE, _MAX_SECTION, _MAX_BODY = 200, 60, 100_000
 _CAPTION = re.compile(r"media_caption([0-9]{1,9})")  # see xmltext.numbered_captions
+_NO_SECTION = re.compile(r"https?://|[A-Z]\d{1,3}(?:[A-Z]\d{1,3})*$|\d+$")  # addresses and keys of the paper's system
+_KINDS_OF_ANYTHING = ("application/octet-stream", "binary/octet-stream", "unknown")
 _PICTURE_ENDINGS = (".jpg", ".jpeg", ".png", ".gif", ".webp")
 
 Entry = dict[str, Any]  # feedparser's own mapping; its values are whatever the document held
@@ -124,7 +127,7 @@ def _says_more(content: Prose, summary: Prose) -> bool:
 
 
 def _times(entry: Entry, zone: ZoneInfo, doubts: list[str]) -> tuple[datetime | None, datetime | None]:
-    written = [_text(entry, key) for key in ("published", "created", "updated")]
+    written = [_text(entry, key) for key in ("published", "created", "updated", "regdate")]
     first = next((text for text in written if text.strip()), "")
     registered = read_date(first, zone)
     if registered.doubt:
@@ -137,8 +140,11 @@ def _times(entry: Entry, zone: ZoneInfo, doubts: list[str]) -> tuple[datetime | 
 
 
 def _byline(entry: Entry) -> str:
-    authors = [author.get("name", "") for author in dict.get(entry, "authors") or []]
-    names = [clean_title(name) for name in authors if name] or [clean_title(_text(entry, "author"))]
+    authors = dict.get(entry, "authors") or []
+    names = [clean_title(author["name"]) for author in authors if author.get("name")]
+    raw = _text(entry, "author")
+    if not names or (len(authors) < 2 and "@" in raw):  # it cuts addresses with long endings in two
+        names = [clean_title(ADDRESS.sub("", raw)).strip("()<>[],;/| ")]
     return ", ".join(dict.fromkeys(name for name in names if name and not _is_address(name)))
 
 
@@ -148,7 +154,9 @@ def _is_address(name: str) -> bool:
 
 def _section(entry: Entry) -> str:
     for tag in dict.get(entry, "tags") or []:
-        if name := clean_title(tag.get("label") or tag.get("term") or ""):
+        name = clean_title(tag.get("label") or tag.get("term") or "")
+        name = name.split(",")[0].strip() if len(name) < _MAX_SECTION else name
+        if name and not _NO_SECTION.match(name):
             return name
     return ""
 
@@ -161,7 +169,7 @@ def _captions(entry: Entry) -> list[str]:
 def _picture(entry: Entry, base: str, in_text: Image | None) -> Picture | None:
     enclosures = [link for link in dict.get(entry, "links") or [] if link.get("rel") == "enclosure"]
     named = [Image(link.get("href", "")) for link in enclosures if _is_picture(link)]
-    for image in [*_largest(_media(entry)), *named, *_largest(_thumbnails(entry))]:
+    for image in [*_largest(_media(entry)), *named, *_largest(_thumbnails(entry)), *_of_its_own(entry)]:
         if found := picture(image, base):
             return found
     return picture(in_text, base) if in_text else None
@@ -179,6 +187,14 @@ def _thumbnails(entry: Entry) -> list[Image]:
     return [_image(media, "") for media in dict.get(entry, "media_thumbnail") or []]
 
 
+def _of_its_own(entry: Entry) -> list[Image]:
+    """Pictures in elements that no format knows for articles: `image` (with `url` or an attribute), `thumbnail`."""
+    image = dict.get(entry, "image") or {}
+    named = image.get("href") if isinstance(image, dict) else image
+    written = [str(one).strip() for one in (named, dict.get(entry, "href"), dict.get(entry, "thumbnail")) if one]
+    return [Image(one) for one in written if _has_picture_ending(one)]
+
+
 def _image(media: Entry, caption: str) -> Image:
     return Image(media.get("url", ""), caption, pixels(media.get("width")), pixels(media.get("height")))
 
@@ -189,7 +205,10 @@ def _largest(images: list[Image]) -> list[Image]:
 
 def _is_picture(media: Entry) -> bool:
     kind, medium = str(media.get("type") or ""), str(media.get("medium") or "")
-    if kind or medium:
+    if medium or (kind and kind not in _KINDS_OF_ANYTHING):
         return kind.startswith("image/") or medium == "image"
-    address = str(media.get("url") or media.get("href") or "")
+    return _has_picture_ending(str(media.get("url") or media.get("href") or ""))
+
+
+def _has_picture_ending(address: str) -> bool:
     return address.lower().partition("?")[0].endswith(_PICTURE_ENDINGS)
