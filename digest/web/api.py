@@ -17,6 +17,7 @@ from digest.web import api_document
 from digest.web.api_door import Door
 from digest.web.api_operation import Call, Operation
 from digest.web.api_problems import Problems
+from digest.web.api_shares import Shares
 from digest.web.api_subscriptions import Subscriptions
 from digest.web.templating import Templates
 
@@ -42,7 +43,9 @@ def operations(
         act=document,
         gives=None,
     )
-    everything = (*Subscriptions(database, settings, clock, templates, renderer).operations(), own)
+    subscriptions = Subscriptions(database, settings, clock, templates, renderer)
+    shares = Shares(database, settings, clock, templates, renderer)
+    everything = (*subscriptions.operations(), *shares.operations(), own)
     return everything
 
 

@@ -65,8 +65,9 @@ def _operation(operation: Operation) -> Document:
             {
                 "name": "lang",
                 "in": "query",
-                "description": "The language of sentences for people; without it, that of the body or Accept-Language.",
-                "schema": {"type": "string", "enum": ["ko", "en"]},
+                "description": "The language of sentences for people, `ko` or `en`; else that of the body or "
+                "Accept-Language.",
+                "schema": {"type": "string", "examples": ["ko", "en"]},
             }
         ],
         "responses": answers,

@@ -132,10 +132,10 @@ class Door:
         return Problems(self.templates).answer(request, refused, cors)
 
 
-def too_many(free_at: datetime, now: datetime) -> RefusedError:
-    """Make the problem of a limit that is used up until `free_at`."""
+def too_many(free_at: datetime, now: datetime, *, said: str = "", language: str = "") -> RefusedError:
+    """Make the problem of a limit that is used up until `free_at`. `said`: another sentence than the general one."""
     seconds = max(1, int((free_at - now).total_seconds()))
-    return RefusedError("too_many", headers={"Retry-After": str(seconds)})
+    return RefusedError("too_many", headers={"Retry-After": str(seconds)}, said=said, language=language)
 
 
 async def _body(request: Request, operation: Operation) -> object:

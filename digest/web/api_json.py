@@ -25,6 +25,8 @@ _WORDS = {
     "too_short": "choose_one",
     "too_long": "too_long",
     "string_too_long": "too_long",
+    "greater_than_equal": "out_of_range",
+    "less_than": "out_of_range",
 }
 
 

@@ -5,7 +5,9 @@ word). Out: an answer in the asked language; its sentences stand in `templates/w
 words are stable, for programs; the sentences are for people. Nothing that was sent is said again, except an address
 that was probably meant. `type` leads into our own OpenAPI document, where each problem is described.
 
-Refusals of the guard and of the router get the same form below `/api/`, and a page everywhere else.
+Refusals of the guard and of the router get the same form below `/api/`, and a page everywhere else. They hold nothing
+but these words, and are made before anybody knows whose key it is, so a page of any origin may read them (CORS):
+without that, a developer's browser would tell of a CORS mistake where the body was too large.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,6 +27,7 @@ from digest.web.templating import Templates
 API = "/api/"
 MEDIA_TYPE = "application/problem+json"
 NOT_KEPT = {"Cache-Control": "no-store", "X-Robots-Tag": "noindex", "Vary": "Accept-Language, Origin"}
+_READ_BY_ALL = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": "Retry-After"}
 _RETRY_SECONDS = 60
 
 # Every problem there is: its word, and the status it is answered with.
@@ -79,13 +82,20 @@ class Mistake:
 
 
 class RefusedError(Exception):
-    """A request cannot be done; the door answers with the problem."""
+    """A request cannot be done; the door answers with the problem. `said`: another sentence than that of the word."""
 
     def __init__(
-        self, word: str, *, mistakes: Sequence[Mistake] = (), headers: Mapping[str, str] = {}, language: str = ""
+        self,
+        word: str,
+        *,
+        mistakes: Sequence[Mistake] = (),
+        headers: Mapping[str, str] = {},
+        language: str = "",
+        said: str = "",
     ) -> None:
         super().__init__(word)
         self.word, self.mistakes, self.headers, self.language = word, tuple(mistakes), headers, language
+        self.said = said or word
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +112,7 @@ class Problems:
             type=f"{self.templates.settings.base_url}/api/openapi.json#/components/responses/{refused.word}",
             title=self.say(f"{refused.word}.title", language),
             status=status,
-            detail=self.say(refused.word, language),
+            detail=self.say(refused.said, language),
             word=refused.word,
             errors=[
                 FieldMistake(
@@ -137,25 +147,26 @@ class Refusals:
         if not _is_asked(request):
             return self.pages.refuse(request, status)
         try:
-            return self.problems.answer(request, RefusedError(_WORDS.get(status, "fault")))
+            return self.problems.answer(request, RefusedError(_WORDS.get(status, "fault")), _READ_BY_ALL)
         except jinja2.TemplateError as error:
             failure("web.template_broken", exc_info=error)
             bare = {"title": HTTPStatus(status).phrase, "status": status}
-            return JSONResponse(bare, status, NOT_KEPT, MEDIA_TYPE)
+            return JSONResponse(bare, status, {**NOT_KEPT, **_READ_BY_ALL}, MEDIA_TYPE)
 
     async def refuse_politely(self, request: Request, error: Exception) -> Response:
         """Answer what the router or a page refused."""
         if not (_is_asked(request) and isinstance(error, HTTPException)):
             return await self.pages.refuse_politely(request, error)
         refused = RefusedError(_WORDS.get(error.status_code, "fault"), headers=error.headers or {})
-        return self.problems.answer(request, refused)
+        return self.problems.answer(request, refused, _READ_BY_ALL)
 
     async def not_now(self, request: Request, error: Exception) -> Response:
         """Answer while the database is locked or gone."""
         if not _is_asked(request):
             return await self.pages.not_now(request, error)
         warning("web.not_now", why=str(error))
-        return self.problems.answer(request, RefusedError("not_now", headers={"Retry-After": str(_RETRY_SECONDS)}))
+        refused = RefusedError("not_now", headers={"Retry-After": str(_RETRY_SECONDS)})
+        return self.problems.answer(request, refused, _READ_BY_ALL)
 
 
 def _is_asked(request: Request) -> bool:

@@ -6,16 +6,14 @@ known, waiting or not to be written to. The site must say which texts of consent
 the present ones count, so that the ledger holds what the person saw. They come as from a form on the site, and the
 ledger names the key.
 
-The network that is counted, and kept with the consent, is that of the reader. A key in pages is used by the reader's
-own browser; a server must say where its reader is (`visitor_address`), and only a server may.
+The network that is counted, and kept with the consent, is that of the reader (`api_models`).
 """
 
-import ipaddress
 import json
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from digest import addresses, proof
 from digest.clock import Clock
@@ -24,46 +22,34 @@ from digest.config import Settings
 from digest.database import Database
 from digest.languages import LANGUAGES
 from digest.models.consents import ConsentWay
-from digest.models.keys import KeyScope, SiteKey
+from digest.models.keys import KeyScope
 from digest.subscribe import consent, signup, typos
 from digest.subscribe.signup import Asked, Wanted
 from digest.web.api_door import too_many
+from digest.web.api_models import VISITOR, Given, Language, Taken, mistakes_of_place, place_of
 from digest.web.api_operation import Call, Operation
 from digest.web.api_problems import Mistake, Problems, RefusedError
 from digest.web.subscribe import known_sections
 from digest.web.templating import Templates
 
-Language = Literal["ko", "en"]
 _HASH = r"^[0-9a-f]{64}$"
 
 
-class _Taken(BaseModel):
-    """What is sent to us: no other fields than these, no text where a number belongs."""
-
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
-
-
-class _Given(BaseModel):
-    """What we answer."""
-
-    model_config = ConfigDict(frozen=True)
-
-
-class ConsentAnswer(_Taken):
+class ConsentAnswer(Taken):
     """What a person answered to one text of consent. The box beside it must not be ticked beforehand."""
 
     agreed: bool
     text_hash: str = Field(description="The `hash` of the text that was shown, from GET /api/consents.")
 
 
-class ConsentAnswers(_Taken):
+class ConsentAnswers(Taken):
     """The two consents, asked for apart (개인정보 보호법 제22조)."""
 
     newsletter: ConsentAnswer = Field(description="Required: collection and use of the address for the newsletter.")
     advert: ConsentAnswer = Field(description="Optional: mails with advertising. Refusing it refuses nothing else.")
 
 
-class NewSubscription(_Taken):
+class NewSubscription(Taken):
     """A reader's request to subscribe."""
 
     address: str = Field(
@@ -79,27 +65,25 @@ class NewSubscription(_Taken):
     is_address_checked: bool = Field(
         False, description="The person keeps the address that was answered with the word `mistyped`."
     )
-    visitor_address: str | None = Field(
-        None, description="The reader's IP address: required of a server's key, refused with a key for pages."
-    )
+    visitor_address: str | None = Field(None, description=VISITOR)
     proof: str = Field("", description="The solution of a challenge from GET /api/challenge (ALTCHA), in base64.")
 
 
-class Received(_Given):
+class Received(Given):
     """The answer to every request that was understood, whoever has the address."""
 
     next: Literal["confirm"] = Field("confirm", description="The person must press the button behind a mail.")
     detail: str = Field(description="What to show to the person, in their language.")
 
 
-class ConsentItem(_Given):
+class ConsentItem(Given):
     """One item of a text: purpose, items, period, right to refuse."""
 
     name: str
     words: str
 
 
-class ConsentText(_Given):
+class ConsentText(Given):
     """A text of consent, to be shown as it is: the title beside the box, the items under it."""
 
     kind: Literal["newsletter", "advert"]
@@ -111,14 +95,14 @@ class ConsentText(_Given):
     items: list[ConsentItem]
 
 
-class SlotOffered(_Given):
+class SlotOffered(Given):
     """A slot that can be subscribed to."""
 
     name: str
     title: str
 
 
-class Offer(_Given):
+class Offer(Given):
     """What a page needs for a form of its own."""
 
     slots: list[SlotOffered]
@@ -190,7 +174,7 @@ class Subscriptions:
         """Store the request and queue its mail, as the form does."""
         assert call.key is not None  # the operation has a scope
         address = addresses.parse_or_none(body.address)
-        mistakes = [*self._mistakes(body), *_mistakes_of_place(call.key, body)]
+        mistakes = [*self._mistakes(body), *mistakes_of_place(call.key, body.visitor_address)]
         if address is None:
             mistakes.insert(0, Mistake("/address", "address"))
         elif not body.is_address_checked and (offered := typos.offered(address)):
@@ -204,7 +188,7 @@ class Subscriptions:
             language=body.language,
             advert=body.consents.advert.agreed,
             how=ConsentWay.SITE_FORM,
-            host=call.host if call.key.is_for_browsers else body.visitor_address,
+            host=place_of(call, body.visitor_address),
             source=f"api:{call.key.key.name}",
             is_vouched_for=not call.key.is_for_browsers,
         )
@@ -237,17 +221,6 @@ class Subscriptions:
         if not body.is_14_or_older:
             found.append(Mistake("/is_14_or_older", "age"))
         return found
-
-
-def _mistakes_of_place(key: SiteKey, body: NewSubscription) -> list[Mistake]:
-    """Say what is wrong with where the reader is said to be."""
-    if key.is_for_browsers:
-        return [] if body.visitor_address is None else [Mistake("/visitor_address", "only_servers")]
-    try:
-        ipaddress.ip_address(body.visitor_address or "")
-    except ValueError:
-        return [Mistake("/visitor_address", "missing" if body.visitor_address is None else "visitor")]
-    return []
 
 
 def _shown(text: consent.ConsentText) -> ConsentText:

@@ -22,7 +22,19 @@ def test_a_key_is_shown_once_and_only_its_hash_is_stored(commands: Commands) -> 
     [listed] = commands.json("keys", "list")
     assert "key" not in listed
     assert (listed["origins"], listed["scopes"]) == ([SITE, "https://gaon.example"], ["subscriptions"])
-    assert commands("keys", "add", "app", "--scope", "shares").stdout.strip() not in stored
+    assert "statement_secret" not in made
+
+
+def test_a_key_for_sharing_comes_with_the_secret_of_its_statements(commands: Commands) -> None:
+    """Shown together, once, and stored nowhere: a key in pages must not be enough to speak for a reader."""
+    key, secret = commands("keys", "add", "app", "--scope", "shares").stdout.split()
+    other = commands.json("keys", "add", "site", "--scope", "shares", "--origin", SITE)
+    stored = commands.act(rows.everything)
+    assert sitekeys.id_of(key) is not None
+    assert secret.startswith("vouch_")
+    assert secret != other["statement_secret"]
+    for each in (key, secret, other["key"], other["statement_secret"]):
+        assert each not in stored
 
 
 def test_making_and_revoking_are_audited_and_a_name_is_used_once(commands: Commands) -> None:

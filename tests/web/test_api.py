@@ -221,6 +221,8 @@ async def test_database_that_is_away_is_said_so(
     answer = await client.post(URL, json=asked, headers=bearer(key))
     await problem(answer, "not_now")
     assert answer.headers["retry-after"] == "60"
+    assert answer.headers["access-control-allow-origin"] == "*"
+    assert "Retry-After" in answer.headers["access-control-expose-headers"]
 
 
 async def test_whatever_the_house_refuses_below_api_is_a_problem_too(
@@ -228,12 +230,17 @@ async def test_whatever_the_house_refuses_below_api_is_a_problem_too(
 ) -> None:
     """Too large (T23), no such address, no such method: never a page for programs, never JSON for people."""
     before = await rows.everything(database)
-    await problem(await client.post(URL, content=b"a" * 1_000_000, headers=bearer(key)), "too_large")
-    await problem(await client.get("/api/nothing"), "not_found")
+    answers = [await client.post(URL, content=b"a" * 1_000_000, headers=bearer(key)), await client.get("/api/nothing")]
+    for answer, word in zip(answers, ("too_large", "not_found"), strict=True):
+        await problem(answer, word)
     for method in ("GET", "PUT", "DELETE"):
         answer = await client.request(method, URL, headers=bearer(key))
         await problem(answer, "method_not_allowed")
         assert "POST" in answer.headers["allow"]
+        answers.append(answer)
+    for answer in answers:  # a browser would tell its developer of CORS instead of what was wrong
+        assert answer.headers["access-control-allow-origin"] == "*"
+        assert "access-control-allow-credentials" not in answer.headers
     assert await rows.everything(database) == before
     assert (await client.get("/nothing")).headers["content-type"].startswith("text/html")
 

@@ -308,8 +308,17 @@ def test_every_word_has_a_sentence(settings: Settings) -> None:
     """A problem without one would be answered with a fault."""
     templates = Templates(settings)
     fields = ["missing", "unknown_field", "not_offered", "choose_one", "too_long", "wrong_type", "address", "mistyped"]
-    fields += ["agree", "age", "other_text", "visitor", "only_servers", "proof"]
-    words = ["received", *STATUSES, *(f"{word}.title" for word in STATUSES), *(f"field.{word}" for word in fields)]
+    fields += ["agree", "age", "other_text", "visitor", "only_servers", "proof", "statement", "sender_stopped"]
+    fields += ["unknown_article", "one_of", "out_of_range", "leads_away", "lines", "not_a_name", "invisible"]
+    words = [
+        "received",
+        "shared",
+        "shares_stopped",
+        "too_many_shares",
+        *STATUSES,
+        *(f"{word}.title" for word in STATUSES),
+        *(f"field.{word}" for word in fields),
+    ]
     for word in words:
         said = {
             templates.render("api/words.txt", {"language": language, "word": word, "offered": "a@b.example"}).strip()

@@ -53,14 +53,19 @@ def add(
         origins=tuple(dict.fromkeys(map(_origin, origin or []))),
         created_at=clock.utc_now(),
     )
-    if not with_database(lambda _, database: _added(database, new)):
+    was_added, secret = with_database(lambda settings, database: _added(settings, database, new))
+    if not was_added:
         problem(f"There is, or was, a key {name}. A name is used once; choose another.")
         raise typer.Exit(ExitCode.NO)
     if as_json:
-        print_json({"name": name, "key": made.shown, "scopes": new.scopes, "origins": new.origins})
+        shown = {"name": name, "key": made.shown, "scopes": new.scopes, "origins": new.origins}
+        print_json(shown | ({"statement_secret": secret} if secret else {}))
         return
     say(made.shown)
     note("This is the only time it is shown; only its hash is kept.")
+    if secret:
+        say(secret)
+        note("With this secret your server signs which reader shares (docs/api.md). It never stands in a page.")
     if not new.origins:
         note("It is for a server: keep it secret. For pages in browsers make one with --origin.")
 
@@ -116,16 +121,18 @@ def revoke(name: _Name) -> None:
     say(f"The key {name} works no more.")
 
 
-async def _added(database: "Database", new: "NewKey") -> bool:
+async def _added(settings: "Settings", database: "Database", new: "NewKey") -> tuple[bool, str]:
+    """Store the key; return whether that was done, and the secret of its statements, "" if it is not for sharing."""
     from digest.database import site_keys
     from digest.operate import operator
+    from digest.share import vouch
 
     async with database.begin() as connection:
         added = await site_keys.add(connection, new)
         if added:
             details: dict[str, object] = {"name": new.name, "scopes": list(new.scopes), "origins": list(new.origins)}
             await operator.note(connection, "keys.add", at=new.created_at, details=details)
-    return added
+    return added, vouch.secret_of(settings, new.key_id) if KeyScope.SHARES in new.scopes else ""
 
 
 def _origin(text: str) -> str:
