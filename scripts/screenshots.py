@@ -1,9 +1,10 @@
-"""Take the pictures of docs/screenshots: the mail, the outbox, the edition in the browser.
+"""Take the pictures of docs/screenshots: the mail, the outbox, the edition in the browser, a share.
 
-In: nothing. The service is started as `make run` starts it, with the example settings, in a temporary folder and on a
-free port. When the first edition has been delivered, Chromium looks at it. Out: mail.png, outbox.png and edition.png,
-and mail-dark.png and mail-phone.png for whoever reviews a template. Everything is bounded, and ends when the script
-does.
+In: nothing. The service is started as `make run` starts it, with the example settings and sharing turned on, in a
+temporary folder and on a free port. When the first edition has been delivered, its first article is shared as a reader
+does it, and Chromium looks at everything. Out: mail.png, outbox.png, edition.png, share.png (the page, as wide as the
+newspaper's button opens it) and share-mail.png; and for whoever reviews a template the two mails dark and as wide as a
+telephone. Everything is bounded, and ends when the script does.
 
 Pictures are smaller with Pillow (256 colours), which the service itself does not need. Needs Chromium (its path may be
 the script's one argument) and a Korean font:
@@ -24,6 +25,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlencode
 from urllib.request import urlopen
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -45,6 +47,9 @@ FLAGS = (
     "--hide-scrollbars",
     "--virtual-time-budget=5000",  # until the frame with the mail is painted too
 )
+SHARING = {"SHARE_ADDRESS": "share@share.example.com", "ABUSE_CONTACT": "abuse@example.com"}
+SENDER, FRIEND = "reader1@example.com", "friend@example.com"
+NOTE = "지난주에 이야기한 그 소식이에요.\n같이 읽고 싶어 보냅니다."
 DARK = "--blink-settings=preferredColorScheme=0"
 
 
@@ -68,13 +73,20 @@ def main() -> None:
         sys.exit(f"{DIGEST} is missing: run `make run` once.")
     FOLDER.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, _service(Path(folder)) as base_url:
-        mail = _first_mail(base_url)
+        mail = _newest_mail(base_url, SENDER)
+        found = re.search(r'"[^"]*(/articles/\d+/share)\?from=', _page(f"{base_url}{mail}/html"))
+        article = found[1] if found else sys.exit("The mail has no link that shares an article.")
+        share = _share(base_url, article)
         for shot in (
             Shot("mail", f"{base_url}{mail}/html", 700, 1100),
             Shot("outbox", f"{base_url}{mail}?lang=ko", 1000, 1000),
             Shot("edition", f"{base_url}/editions/1?lang=ko", 1000, 1100),
             Shot("mail-dark", f"{base_url}{mail}/html", 700, 1100, (DARK,)),
             Shot("mail-phone", f"{base_url}{mail}/html", 360, 1000),
+            Shot("share", f"{base_url}{article}?lang=ko", 500, 1150),
+            Shot("share-mail", f"{base_url}{share}/html", 640, 1200),
+            Shot("share-mail-dark", f"{base_url}{share}/html", 640, 1200, (DARK,)),
+            Shot("share-mail-phone", f"{base_url}{share}/html", 360, 1200),
         ):
             _take(browser, shot)
 
@@ -83,7 +95,7 @@ def main() -> None:
 def _service(folder: Path) -> Iterator[str]:
     """Run the service in `folder`; give the address of its pages when the first edition is through; end it."""
     port = _free_port()
-    environment = {"PATH": os.defpath, "WEB_PORT": str(port), "LC_ALL": "C.UTF-8"}
+    environment = {"PATH": os.defpath, "WEB_PORT": str(port), "LC_ALL": "C.UTF-8", **SHARING}
     log = folder / "log"
     with log.open("wb") as output:
         process = subprocess.Popen([DIGEST, "run"], cwd=folder, env=environment, stdout=output, stderr=output)
@@ -109,12 +121,39 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _first_mail(base_url: str) -> str:
-    """Return the path of the Korean mail with HTML."""
-    with urlopen(f"{base_url}/outbox/", timeout=10) as answer:
-        page = answer.read().decode()
-    rows = re.findall(r'<a href="(/outbox/[^"]+)">(.*?)</a>', page, re.DOTALL)
-    return next(path for path, row in rows if "reader1@example.com" in row)
+def _newest_mail(base_url: str, recipient: str) -> str:
+    """Return the path of the newest mail to this address, waiting for it a while."""
+    end = time.monotonic() + START_SECONDS
+    while time.monotonic() < end:
+        rows = re.findall(r'<a href="(/outbox/[^"]+)">(.*?)</a>', _page(f"{base_url}/outbox/"), re.DOTALL)
+        for path, row in rows:
+            if recipient in row:
+                return str(path)
+        time.sleep(0.5)
+    sys.exit(f"No mail to {recipient} has come.")
+
+
+def _share(base_url: str, path: str) -> str:
+    """Share an article as a reader without a script does it; return the path of the friend's mail."""
+    form = _page(f"{base_url}{path}?lang=ko")
+    ticket = re.search(r'name="ticket" value="([^"]+)"', form)
+    before = _newest_mail(base_url, SENDER)
+    time.sleep(4)  # nobody fills in a form in less than three seconds
+    filled = {"sender": SENDER, "name": "이나루", "friend": FRIEND, "note": NOTE, "ticket": ticket[1] if ticket else ""}
+    _page(f"{base_url}{path}?lang=ko", filled)
+    end = time.monotonic() + START_SECONDS
+    while (question := _newest_mail(base_url, SENDER)) == before and time.monotonic() < end:
+        time.sleep(0.5)
+    link = re.search(r"https?://[^\s<]+/share/\w+", _page(f"{base_url}{question}?view=text"))
+    if link is None:
+        sys.exit("The mail to the sender of the share has not come.")
+    _page(link[0], {"": ""})
+    return _newest_mail(base_url, FRIEND)
+
+
+def _page(url: str, posted: dict[str, str] | None = None) -> str:
+    with urlopen(url, urlencode(posted).encode() if posted else None, timeout=10) as answer:
+        return str(answer.read().decode())
 
 
 def _take(browser: str, shot: Shot) -> None:
