@@ -33,6 +33,7 @@ PlainConnection = sa.Connection
 
 _T = TypeVar("_T")
 _BUSY_TIMEOUT_SECONDS = 15
+_MAIL_QUEUED = "digest_mail_queued"
 _SQLITE_OPTIONS: dict[str, Any] = {  # Any: options of different types
     "hide_parameters": True,  # errors are logged, and addresses are among the parameters
     "connect_args": {"timeout": _BUSY_TIMEOUT_SECONDS},
@@ -47,6 +48,7 @@ class Database:
         self.engine = engine
         self.is_sqlite = engine.dialect.name == "sqlite"
         self._write_lock = asyncio.Lock()
+        self.mail_queued = asyncio.Event()  # set when a mail somebody waits for was queued by this process
         self._thread: ThreadPoolExecutor | None = None
         self.plain_engine = _plain_engine(engine.url) if self.is_sqlite else None
 
@@ -79,8 +81,11 @@ class Database:
         lock = self._write_lock if self.is_sqlite else nullcontext()
         async with lock, _translated(), self.engine.connect() as connection:
             await connection.execution_options(digest_writes=True)
+            connection.info.pop(_MAIL_QUEUED, None)
             async with connection.begin():
                 yield connection
+            if connection.info.pop(_MAIL_QUEUED, False):
+                self.mail_queued.set()
 
     async def write(self, act: Callable[[PlainConnection], _T]) -> _T:
         """Run `act` in a transaction that writes, and return what it returns.
@@ -115,6 +120,11 @@ class Database:
         """Open a transaction that only looks: one consistent state, and no writer waits for it."""
         async with _translated(), self.engine.connect() as connection, connection.begin():
             yield connection
+
+
+def tell_of_mail(connection: Connection) -> None:
+    """Have `Database.mail_queued` set when this transaction is committed: a sender of this process need not poll."""
+    connection.info[_MAIL_QUEUED] = True
 
 
 def _act(engine: sa.Engine, act: Callable[[PlainConnection], _T]) -> _T:

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from digest.addresses import Address
 from digest.database import suppressions
 from digest.database.audience import Past, select_audience
-from digest.database.connection import Connection
+from digest.database.connection import Connection, tell_of_mail
 from digest.database.domains import provider_of
 from digest.database.editions import get_edition
 from digest.database.many import given_rows, rows_for
@@ -131,6 +131,7 @@ async def queue_one(
         .returning(deliveries.c.id)
     )
     delivery_id: int | None = inserted.scalar_one_or_none()
+    tell_of_mail(connection)
     return delivery_id
 
 

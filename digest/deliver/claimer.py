@@ -58,10 +58,10 @@ class Claimer:
         return found
 
     async def _claim(self, lane: Lane) -> bool:
-        now = self._clock()
+        now, relay = self._clock(), self._stock.relay
         if not self._was_full[lane]:
             async with self._database.read() as connection:
-                if not await connection.run_sync(lambda plain: attempts.is_due(plain, lane=lane, now=now)):
+                if not await connection.run_sync(lambda plain: attempts.is_due(plain, lane=lane, now=now, relay=relay)):
                     return False
         claimed = await self._database.write(
             lambda connection: attempts.claim_due(
@@ -71,6 +71,7 @@ class Claimer:
                 now=now,
                 lease_until=now + self._lease,
                 limit=self._batch,
+                relay=relay,
             )
         )
         self._was_full[lane] = len(claimed) == self._batch

@@ -200,6 +200,9 @@ class Lanes:
         if self._relays.should_move(place):
             self._relays.move(place, is_needed=any(map(self._stock.waiting, place.serves)))
             return
+        if relay.name != self._stock.relay and not relay.watch.is_on_trial:
+            self.changed.set()  # what is claimed counts against another relay's pace, and is given back
+            return
         if self._stops.are_any:
             self._give_back_stopped()
         while lane.room and (not place.under_way or relay.watch.is_trusted):

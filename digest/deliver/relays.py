@@ -45,6 +45,13 @@ class Relays:
             return self._relays[0].watch.is_paused
         return all(relay.watch.is_paused for relay in self._relays)
 
+    @property
+    def in_use(self) -> str:
+        """The name of the relay that most lanes lead to now: the first that is neither paused nor being tried."""
+        ready = (relay.name for relay in self._relays if not (relay.watch.is_paused or relay.watch.is_on_trial))
+        going = (relay.name for relay in self._relays if not relay.watch.is_paused)
+        return next(ready, None) or next(going, self._relays[0].name)
+
     def resume(self) -> None:
         """End every pause early, for a pass that somebody asked for."""
         for relay in self._relays:

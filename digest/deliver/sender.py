@@ -162,6 +162,11 @@ class Sender:
         if self._relays.are_paused:
             self._journal.give_back(self._stock.take_unsent())
             return False
+        if self._relays.in_use != self._stock.relay:
+            # What is claimed was counted against the other relay's pace.
+            self._stock.relay = self._relays.in_use
+            self._journal.give_back(self._stock.take_unsent())
+            await self._written()
         found = await self._claimer.fill()
         self._lanes.feed()
         if found:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from digest.clock import monotonic_seconds
 from digest.deliver.mails import Message
 from digest.deliver.transport import Envelope
-from digest.models.deliveries import Delivery, Lane
+from digest.models.deliveries import MAIN_RELAY, Delivery, Lane
 
 _ORDER = (Lane.FIRST, Lane.SHARE, Lane.BULK)
 _STALE_SECONDS = 0.05  # on a fast relay nothing is ready for so long, and the look costs nothing
@@ -34,6 +34,7 @@ class Stock:
 
     def __init__(self, *, signs: bool = False) -> None:
         self.low = 1  # when fewer are claimed, it is time to claim more; the claimer decides
+        self.relay = MAIN_RELAY  # by whose pace it was claimed
         self._signs = signs
         self._unsigned: dict[Lane, deque[Due]] = {lane: deque() for lane in Lane}  # claimed, to be signed
         self._signing: dict[int, Due] = {}

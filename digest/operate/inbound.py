@@ -18,7 +18,7 @@ from digest.inbound import route
 from digest.inbound.door import Intake
 from digest.inbound.doors import DOORS, names_for
 from digest.operate.house import House, is_gone, open_house
-from digest.operate.worker import json_lines, stopped_by_signals
+from digest.operate.process import json_lines, stopped_by_signals
 
 _LOOK_SECONDS = 5.0
 

@@ -28,7 +28,8 @@ from digest.models.editions import Edition, EditionState
 from digest.operate.house import House, open_house
 from digest.operate.inbound import receive_until
 from digest.operate.metrics import Metrics
-from digest.operate.worker import json_lines, prepare, stopped_by_signals, work_until
+from digest.operate.process import json_lines, stopped_by_signals
+from digest.operate.worker import prepare, work_until
 from digest.web import app
 
 _FIRST_EDITION_SECONDS = 60

@@ -9,9 +9,7 @@ Events: worker.started, worker.stopped, source.taken_over.
 """
 
 import asyncio
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -27,6 +25,7 @@ from digest.errors import FixSetupError
 from digest.models.editions import Edition
 from digest.operate import sample
 from digest.operate.house import House, is_gone, open_house
+from digest.operate.process import json_lines, stopped_by_signals
 from digest.operate.scheduler import Runner
 from digest.operate.timetable import PASSES
 
@@ -91,7 +90,7 @@ async def work_until(stop: asyncio.Event, house: House) -> None:
             owner=house.owner,
             further=further_relays(house.settings),
         )
-        sending = asyncio.create_task(sender.run(stop))
+        sending = asyncio.create_task(sender.run(stop, wake=house.database.mail_queued))
         starting = asyncio.create_task(_start(runner))
         events.event("worker.started", owner=house.owner, transport=name_for(house.settings))
         waiting = asyncio.create_task(stop.wait())
@@ -132,21 +131,3 @@ async def make_at_start(house: House) -> None:
             made += [edition] if edition else []
     if made:
         await editor.advance(house.database, house.settings, house.renderer, clock=house.clock)
-
-
-@contextmanager
-def stopped_by_signals(stop: asyncio.Event) -> Iterator[None]:
-    """Let SIGINT and SIGTERM set `stop`, and do nothing else."""
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-    try:
-        yield
-    finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)
-
-
-def json_lines(settings: Settings) -> bool | None:
-    """Return how logs are written; None leaves it to the terminal."""
-    return {"auto": None, "lines": False, "json": True}[settings.log_format]

@@ -57,6 +57,21 @@ async def test_mail_for_one_person_is_queued_once_per_recipient(database: Databa
     assert (row.due_at, row.deadline_at, row.edition_id) == (clock(), deadline_at, None)
 
 
+async def test_a_queued_mail_is_told_of_once_it_is_stored(database: Database, clock: StoppedClock) -> None:
+    """A sender of the same process looks at once; before the commit it would find nothing, after an undoing neither."""
+    with pytest.raises(RuntimeError):
+        async with database.begin() as connection:
+            await messages.queue_one(connection, message(), KIM, lane=Lane.FIRST, at=clock())
+            raise RuntimeError
+    async with database.begin() as connection:
+        await messages.store(connection, message(), at=clock())
+    undone = database.mail_queued.is_set()
+    async with database.begin() as connection:
+        await messages.queue_one(connection, message(), KIM, lane=Lane.FIRST, at=clock())
+        early = database.mail_queued.is_set()
+    assert (undone, early, database.mail_queued.is_set()) == (False, False, True)
+
+
 async def test_variant_of_many_sections_still_has_a_key_of_its_own(database: Database, clock: StoppedClock) -> None:
     """PostgreSQL refuses a longer text than the column; two long variants must not share a message either."""
     long = [Variant("ko", Format.HTML, tuple(f"섹션 {number} 이름" for number in range(end))) for end in (60, 61)]

@@ -5,10 +5,11 @@ from collections import Counter
 
 import pytest
 
-from digest.database import Database, alerts
+from digest.database import Database, alerts, paces
 from digest.deliver.sender import Sender
 from digest.deliver.transport import WayOut
 from digest.deliver.transports.smtp import SmtpTransport
+from digest.limits import Limit
 from digest.models.deliveries import DeliveryState
 from tests.support import ledger
 from tests.support.clock import StoppedClock
@@ -165,3 +166,30 @@ async def test_when_every_relay_fails_nobody_is_charged_and_each_is_told(
 
     assert await ledger.states(database) == {ACCEPTED: 10}
     assert list(await _alerts(database)) == ["relay"]
+
+
+async def test_a_further_relay_has_a_pace_of_its_own(database: Database, clock: StoppedClock) -> None:
+    """The one that helps out may be a small one; what the first may take says nothing about it."""
+    await ledger.make_edition(database, at=clock(), readers=60)
+    async with database.begin() as connection:
+        await paces.keep_in_step(connection, {"relay:backup": Limit("relay:backup", 150.0)})
+    async with HostileServer(Script({"greeting": "421 4.3.2 not now"})) as main, HostileServer() as backup:
+        sender = _sender(database, clock, relay_to(main), backup)
+        for _ in range(3):  # two seconds' worth, and nothing more while the clock stands still
+            await sender.send_due()
+        first = len(backup.recipients)
+        clock.advance(seconds=2)
+        await sender.send_due()
+
+    assert (first, len(backup.recipients)) == (5, 10)
+
+
+async def test_the_pace_of_a_further_relay_is_not_that_of_the_first(database: Database, clock: StoppedClock) -> None:
+    """A limit stands for the relay it names, and for no other."""
+    await ledger.make_edition(database, at=clock(), readers=30)
+    async with database.begin() as connection:
+        await paces.keep_in_step(connection, {"relay:backup": Limit("relay:backup", 1.0)})
+    async with HostileServer() as main, HostileServer() as backup:
+        await _sender(database, clock, relay_to(main), backup).send_due()
+
+    assert (len(main.recipients), backup.recipients) == (30, [])

@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from digest import addresses
 from digest.clock import utc_now
 from digest.config import Settings
-from digest.database import Database, sources
+from digest.database import Database, messages, sources
 from digest.database.tables import sources as sources_table
 from digest.errors import FixSetupError
-from digest.models.deliveries import DeliveryState
+from digest.models.deliveries import DeliveryState, Lane, MessageKind, NewMessage
 from digest.operate.house import is_gone, open_house, owner_name
 from digest.operate.worker import prepare, work_until
 from tests.support import ledger
@@ -40,6 +41,31 @@ async def test_stopped_while_it_looks_at_everything_for_the_first_time_it_ends_c
         await prepare(house)
         async with asyncio.timeout(5):
             await work_until(stop, house)
+
+
+async def test_a_mail_queued_in_the_same_process_goes_out_without_a_poll(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever signs up at `digest run` waits for the relay alone."""
+    monkeypatch.setattr("digest.deliver.sender._IDLE_POLL_SECONDS", 120.0)
+    stop = asyncio.Event()
+    async with open_house(settings) as house, asyncio.timeout(60):
+        await prepare(house)
+        await ledger.make_single(house.database, at=utc_now(), recipient="first@gaon.example")
+        working = asyncio.create_task(work_until(stop, house))
+        await _until_accepted(house.database, 1)  # it is idle now, or nearly
+        async with house.database.begin() as connection:
+            message = NewMessage("alert:2", MessageKind.ALERT, "", "en", ledger.ALERT)
+            second = addresses.parse("second@gaon.example")
+            await messages.queue_one(connection, message, second, lane=Lane.FIRST, at=utc_now())
+        await _until_accepted(house.database, 2)
+        stop.set()
+        await working
+
+
+async def _until_accepted(database: Database, count: int) -> None:
+    while (await ledger.states(database))[DeliveryState.ACCEPTED] < count:  # noqa: ASYNC110 (the database is asked)
+        await asyncio.sleep(0.05)
 
 
 async def test_sources_of_a_killed_worker_of_this_machine_are_free_at_the_next_start(settings: Settings) -> None:
