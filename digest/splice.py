@@ -18,6 +18,8 @@ CONFIRM_URL = "confirm_url"
 CONFIRM_ADDRESS = "confirm_address"
 SHARE_URL = "share_url"
 NEVER_URL = "never_url"
+LEAVE_MAILTO = "leave_mailto"  # behind the link of List-Unsubscribe: a comma and the other way, or a blank
+NEVER_MAILTO = "never_mailto"
 RETURN_TOKEN = "return_token"  # noqa: S105 (the name of a value for the envelope; no slot: no template can show it)
 SHARER = "sharer"
 SLOT_NAMES = frozenset(
@@ -32,6 +34,8 @@ SLOT_NAMES = frozenset(
         FRESH_URL,
         SHARE_URL,
         NEVER_URL,
+        LEAVE_MAILTO,
+        NEVER_MAILTO,
         SHARER,
     }
 )

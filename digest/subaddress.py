@@ -11,6 +11,7 @@ at here. Pure: values in, values out.
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from urllib.parse import quote
 
 from digest.addresses import Address, parse_or_none
 
@@ -31,6 +32,14 @@ class Detail(StrEnum):
 
 _OF_COMMANDS = frozenset({Detail.JOIN, Detail.HELP, Detail.LEAVE, Detail.CONFIRM, Detail.NEVER})
 _WITH_TOKEN = frozenset({Detail.LEAVE, Detail.CONFIRM, Detail.NEVER})
+_SUBJECTS = {
+    Detail.JOIN: "subscribe",
+    Detail.HELP: "help",
+    Detail.LEAVE: "unsubscribe",
+    Detail.CONFIRM: "confirm",
+    Detail.NEVER: "unsubscribe",
+}
+_IN_LINKS = "+-._~!$*'\0"  # of a local part; NUL is that of a slot
 _LONGEST = max(len(each) for each in _WITH_TOKEN) + 2
 
 
@@ -96,6 +105,16 @@ class OwnAddresses:
     def help(self) -> str:
         """The address that asks for the words we understand."""
         return self._written(self.command, Detail.HELP)
+
+    def mailto(self, detail: Detail, token: str = "") -> str:
+        """The link (RFC 6068) that writes a command's mail: `mailto:news+leave+TOKEN@…?subject=unsubscribe`."""
+        address = self._written(self.command, detail, *([token] if token else []))
+        local, _, domain = address.rpartition("@")
+        return f"mailto:{quote(local, safe=_IN_LINKS)}@{domain}?subject={_SUBJECTS[detail]}"
+
+    def further(self, detail: Detail, token: str) -> str:
+        """What stands behind a link in List-Unsubscribe: `, <mailto:…>`, and only a blank where there is no door."""
+        return f", <{self.mailto(detail, token)}>" if self.command is not None else " "
 
     def returning(self, token: str) -> str:
         """The return path of a delivery. Raises `ValueError` where there is no address for bounces."""

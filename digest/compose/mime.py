@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 from digest import splice
 from digest.addresses import Address
+from digest.subaddress import Detail, OwnAddresses
 
 _FOLD_AT = 78
 _WORD_BEFORE, _WORD_AFTER = "=?utf-8?b?", "?="
@@ -32,6 +33,7 @@ class MailingList:
 
     name: str
     domain: str
+    subscribe_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,7 @@ class Stream:
 
     `reply_to` None: answers go to the sender address, or to that of the slot `reply_slot`. `is_share`: a mail that
     somebody else asked for; whoever gets it can refuse all further ones with one click. `answers`: what a mail of ours
-    answers to, if it answers one by itself.
+    answers to, if it answers one by itself. `own` None: there is no door for mail, so no address is shown for it.
     """
 
     kind: str
@@ -67,6 +69,7 @@ class Stream:
     is_share: bool = False
     reply_slot: str = ""
     answers: "Answers | None" = None
+    own: OwnAddresses | None = None
 
 
 def header_block(stream: Stream, subject: str) -> bytes:
@@ -91,21 +94,27 @@ def header_block(stream: Stream, subject: str) -> bytes:
 def _list_lines(stream: Stream, mailing_list: MailingList) -> list[str]:
     """Write what mailbox providers ask of bulk mail: RFC 2919, RFC 8058, Google's feedback loop.
 
-    List-Unsubscribe has its one link on one line; its mailto comes when there is a door for mail. There is no
-    List-Help and no List-Archive: every address in a header must lead to something that is there.
+    List-Unsubscribe has its one link first and on one line, its mailto where there is a door for mail; so do
+    List-Subscribe and List-Help (RFC 2369). There is no List-Archive: every address in a header must lead to something
+    that is there.
     """
+    own = stream.own
+    by_mail = splice.marker(splice.LEAVE_MAILTO) if own else ""
     return [
         _plain("List-Id", f"{mailing_list.name} <{mailing_list.name}.{mailing_list.domain}>"),
-        f"List-Unsubscribe: <{splice.marker(splice.UNSUBSCRIBE_URL)}>",
+        f"List-Unsubscribe: <{splice.marker(splice.UNSUBSCRIBE_URL)}>{by_mail}",
         "List-Unsubscribe-Post: List-Unsubscribe=One-Click",
+        *([_plain("List-Subscribe", f"<{mailing_list.subscribe_url}>, <{own.mailto(Detail.JOIN)}>")] if own else []),
+        *([_plain("List-Help", f"<{own.mailto(Detail.HELP)}>")] if own else []),
         _plain("Feedback-ID", f"{mailing_list.name}:{stream.kind}:bulk:{sender_id(stream.sender.domain)}"),
     ]
 
 
 def _share_lines(stream: Stream) -> list[str]:
     """Write what lets a friend refuse all further shares by one click (RFC 8058), and nobody answer automatically."""
+    by_mail = splice.marker(splice.NEVER_MAILTO) if stream.own else ""
     return [
-        f"List-Unsubscribe: <{splice.marker(splice.NEVER_URL)}>",
+        f"List-Unsubscribe: <{splice.marker(splice.NEVER_URL)}>{by_mail}",
         "List-Unsubscribe-Post: List-Unsubscribe=One-Click",
         _plain("Feedback-ID", f"share:{stream.kind}:mail:{sender_id(stream.sender.domain)}"),
         "X-Auto-Response-Suppress: OOF, AutoReply",

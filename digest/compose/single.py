@@ -61,6 +61,7 @@ def share_stream(settings: Settings, kind: MessageKind, language: str, *, reply_
         sender=settings.share_sender or settings.sender,
         reply_to=reply_to,
         is_share=True,
+        own=settings.own_addresses if settings.own_addresses.command else None,
     )
 
 

@@ -29,7 +29,9 @@ from digest.splice import (
     CONFIRM_URL,
     DATE,
     FRESH_URL,
+    LEAVE_MAILTO,
     MESSAGE_ID,
+    NEVER_MAILTO,
     NEVER_URL,
     PREFERENCES_URL,
     RECIPIENT,
@@ -40,6 +42,7 @@ from digest.splice import (
     UNSUBSCRIBE_URL,
     Spliced,
 )
+from digest.subaddress import Detail, OwnAddresses
 from digest.tokens import TokenPurpose
 
 _BAD_LINE_END = re.compile(rb"\r(?!\n)|(?<!\r)\n")
@@ -61,6 +64,8 @@ class Values:
         self._zone = settings.zone
         self._id_end = f"@{settings.sender.domain}>"
         self._base_url = settings.base_url
+        self._leave = _around(settings.own_addresses, Detail.LEAVE)
+        self._never = _around(settings.own_addresses, Detail.NEVER)
         self._names_return_path = bool(settings.bounce_address)
         self._own = settings.own_addresses
         self._date = (0, b"")  # of this second
@@ -86,6 +91,8 @@ class Values:
         if delivery.subscriber_id is not None:
             leave = self._keyring.make(TokenPurpose.LEAVE, delivery.subscriber_id)
             values[UNSUBSCRIBE_URL] = links.unsubscribe_url(self._base_url, leave).encode("ascii")
+            if LEAVE_MAILTO in wanted:
+                values[LEAVE_MAILTO] = leave.encode("ascii").join(self._leave)
             if PREFERENCES_URL in wanted:
                 choose = self._keyring.make(TokenPurpose.CHOOSE, delivery.subscriber_id)
                 values[PREFERENCES_URL] = links.preferences_url(self._base_url, choose).encode("ascii")
@@ -101,6 +108,7 @@ class Values:
             if NEVER_URL in wanted:
                 never = self._keyring.make(TokenPurpose.NEVER, delivery.id)
                 values[NEVER_URL] = links.never_url(self._base_url, never).encode("ascii")
+                values[NEVER_MAILTO] = never.encode("ascii").join(self._never)
                 release = self._keyring.make(TokenPurpose.SHARE, delivery.id)
                 values[SHARE_URL] = links.release_url(self._base_url, release).encode("ascii")
         return values
@@ -110,6 +118,14 @@ class Values:
         if second != self._date[0]:
             self._date = (second, format_datetime(now.astimezone(self._zone)).encode("ascii"))
         return self._date[1]
+
+
+def _around(own: OwnAddresses, detail: Detail) -> tuple[bytes, ...]:
+    """Return what stands before and behind the token in the further way of List-Unsubscribe; one piece without a door.
+
+    A mail that was composed while there was a door, and is sent when there is none, has a blank there.
+    """
+    return tuple(own.further(detail, "\0").encode("ascii").split(b"\0"))
 
 
 def values_for(delivery: Delivery, settings: Settings, now: datetime) -> dict[str, bytes]:

@@ -35,6 +35,8 @@ VALUES = {
     "share_url": b"https://news.gaon.example/share/" + b"a" * 37,
     "never_url": NEVER_URL.encode(),
     "sharer": b"s" * 37,
+    "leave_mailto": b", <mailto:news+leave+" + b"a" * 37 + b"@gaon.example?subject=unsubscribe>",
+    "never_mailto": b", <mailto:news+never+" + b"a" * 37 + b"@gaon.example?subject=unsubscribe>",
 }
 RENDERER = Renderer(None)
 

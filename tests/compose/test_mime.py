@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from digest import addresses, splice
 from digest.compose import mime
 from digest.splice import Spliced
+from digest.subaddress import OwnAddresses
 from tests.compose.making import VALUES
 
 SENDER = addresses.parse("news@gaon.example")
@@ -103,6 +104,32 @@ def test_only_what_differs_per_recipient_is_a_slot() -> None:
     """One message serves all its readers."""
     block = mime.header_block(DIGEST, "제목")
     assert sorted(Spliced.parse(block).names) == ["date", "message_id", "recipient", "unsubscribe_url"]
+
+
+def test_with_a_door_readers_can_leave_by_mail_too() -> None:
+    """D12, RFC 2369 and 8058: exactly one https, first; the mailto behind it; no blank within the brackets."""
+    own = OwnAddresses(SENDER, None, "+")
+    listed = mime.MailingList("morning", "gaon.example", "https://news.gaon.example/subscribe")
+    stream = mime.Stream("digest", "가온일보", SENDER, DESK, listed, own=own)
+    block = Spliced.parse(mime.header_block(stream, "제목")).fill(VALUES)
+    fields = {name: _links(_raw(block, name)) for name in ("List-Unsubscribe", "List-Subscribe", "List-Help")}
+
+    assert fields == {
+        "List-Unsubscribe": [
+            VALUES["unsubscribe_url"].decode(), f"mailto:news+leave+{'a' * 37}@gaon.example?subject=unsubscribe"
+        ],
+        "List-Subscribe": [
+            "https://news.gaon.example/subscribe", "mailto:news+join@gaon.example?subject=subscribe"
+        ],
+        "List-Help": ["mailto:news+help@gaon.example?subject=help"],
+    }  # fmt: skip
+
+
+def _links(value: str) -> list[str]:
+    """Read a field as RFC 2369 §3.1 writes it: links in angle brackets, a comma between two; nothing else."""
+    link = r"<[!-;=?-~]+>"
+    assert re.fullmatch(rf"{link}(, {link})*", value.strip())
+    return [each.strip("<>") for each in value.strip().split(", ")]
 
 
 @pytest.mark.parametrize(

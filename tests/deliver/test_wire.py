@@ -17,9 +17,11 @@ from digest.config import Settings
 from digest.deliver import wire
 from digest.errors import UnsendableMailError
 from digest.models.deliveries import Delivery, Lane, Mail
-from digest.splice import RECIPIENT, UNSUBSCRIBE_URL, Spliced
+from digest.splice import LEAVE_MAILTO, RECIPIENT, UNSUBSCRIBE_URL, Spliced, marker
+from digest.subaddress import Detail
 from digest.tokens import TokenPurpose
 from tests.support.ledger import ALERT, DIGEST, make_headers
+from tests.support.settings import make_settings
 
 NOW = datetime(2026, 11, 22, 22, 0, tzinfo=UTC)
 DELIVERY = Delivery(7, 1, 1, 3, parse("reader@b.example"), Lane.BULK, 0, NOW, None)
@@ -156,6 +158,31 @@ def test_the_values_belong_to_the_delivery(settings: Settings) -> None:
     assert parsedate_to_datetime(later["date"].decode()) == NOW + timedelta(hours=1)
     token = values[UNSUBSCRIBE_URL].decode().removeprefix("http://127.0.0.1:8000/u/")
     assert settings.keyring.read(TokenPurpose.LEAVE, token) == 3
+
+
+def test_the_address_that_leaves_is_this_readers() -> None:
+    """With a door for mail; the same token as the link's, in an address of at most 64 letters before the @."""
+    settings = make_settings(inbound_address="news@gaon.example", inbound_port=2424)
+    further = wire.values_for(DELIVERY, settings, NOW)[LEAVE_MAILTO].decode()
+    address = further.removeprefix(", <mailto:").removesuffix("?subject=unsubscribe>")
+
+    addressed = settings.own_addresses.read(address)
+
+    assert addressed is not None
+    assert addressed.detail is Detail.LEAVE
+    assert settings.keyring.read(TokenPurpose.LEAVE, addressed.token) == 3
+
+
+def test_a_mail_of_the_time_with_a_door_goes_out_without_one(settings: Settings) -> None:
+    """The operator closes the door while an edition waits: its mails must not be held for an address they show."""
+    headers = DIGEST.headers.replace(
+        b">\r\nList-Unsubscribe-Post", f">{marker(LEAVE_MAILTO)}\r\nList-Unsubscribe-Post".encode()
+    )
+    assert headers != DIGEST.headers
+
+    sent = wire.assemble(replace(DIGEST, headers=headers), wire.values_for(DELIVERY, settings, NOW), eight_bit=True)
+
+    assert b"mailto:" not in sent
 
 
 def test_message_ids_are_unique(settings: Settings) -> None:

@@ -64,7 +64,8 @@ def compose(
         from_name=settings.from_name,
         sender=settings.sender,
         reply_to=settings.reply_to,
-        mailing_list=mime.MailingList(edition.slot, settings.sender.domain),
+        mailing_list=mime.MailingList(edition.slot, settings.sender.domain, links.subscribe_url(settings.base_url)),
+        own=settings.own_addresses if settings.own_addresses.command else None,
     )
     mail = Mail(subject=subject, headers=mime.header_block(stream, subject), text=_checked(text), html=_checked(html))
     return Composed(mail, warnings)
