@@ -115,6 +115,10 @@ class DatabaseUnavailableError(TryLaterError):
     """The database is locked by somebody else, full, or gone; nothing of the transaction was kept. Try again later."""
 
 
+class MailboxError(FixSetupError):
+    """The mailbox of mail that comes back cannot be opened; the text holds the server's words."""
+
+
 class MailTooLargeError(GiveUpError):
     """A mail that came in is larger than `INBOUND_MAX_BYTES`; its peer is told 552."""
 

@@ -10,10 +10,12 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
+from digest.database import raw_mails
 from digest.database.connection import Connection
 from digest.database.tables import alerts, attempts, deliveries, editions, is_waiting, sources, subscribers
 from digest.models.deliveries import DeliveryState, Lane
 from digest.models.editions import EditionState
+from digest.models.inbound import Door, Outcome
 from digest.models.sources import SourceState
 
 _GOES_OUT = (EditionState.RELEASED, EditionState.SENDING)
@@ -42,6 +44,7 @@ class Figures:
     open_alerts: int
     editions: dict[object, int]
     subscribers: dict[object, int]
+    inbound: dict[tuple[Door, Outcome], int]
 
 
 async def shown_editions(connection: Connection, *, now: datetime) -> list[tuple[int, str, datetime | None]]:
@@ -72,6 +75,7 @@ async def gather(connection: Connection, *, now: datetime) -> Figures:
         open_alerts=await connection.scalar(sa.select(sa.func.count()).select_from(alerts).where(is_open)) or 0,
         editions=await _by_state(connection, editions.c.state),
         subscribers=await _by_state(connection, subscribers.c.state),
+        inbound=await raw_mails.counts(connection),
     )
 
 

@@ -11,6 +11,7 @@ import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -19,12 +20,29 @@ from digest.addresses import Address
 from digest.database.connection import Connection, PlainConnection
 from digest.database.searching import is_whole
 from digest.database.tables import raw_mails
-from digest.models.inbound import Acted, Door, Outcome, RawMail
+from digest.errors import NotFoundError
+from digest.models.inbound import Acted, Door, Outcome, RawMail, StoredMail
 
 _r = raw_mails.c
 _LONGEST_LEASE = timedelta(hours=1)  # a later one was made by a clock that was wrong
 _BLANK_LINE = re.compile(rb"\r?\n\r?\n")
 _MESSAGE_ID = re.compile(rb"(?im)^message-id:[ \t]*(?:\r?\n[ \t]+)?(<[^<>\s]{1,500}>)[ \t]*\r?$")
+_STORED = (
+    _r.id,
+    _r.door,
+    _r.recipient,
+    _r.envelope_from,
+    _r.received_at,
+    sa.func.length(_r.content),
+    _r.outcome,
+    _r.detail,
+    _r.sender,
+    _r.subscriber_id,
+    _r.delivery_id,
+    _r.tries,
+    _r.due_at,
+    _r.acted_at,
+)
 _is_kept = _r.outcome == sa.literal_column("'kept'")  # written out, for the partial index
 
 
@@ -134,6 +152,55 @@ async def put_off(
     return int(tries)
 
 
+async def list_mails(connection: Connection, *, outcome: Outcome | None = None, limit: int = 50) -> list[StoredMail]:
+    """Return the newest mails, newest first, without their contents; `outcome` None: whatever became of them."""
+    query = sa.select(*_STORED).order_by(_r.id.desc()).limit(limit)
+    return [
+        _stored(row)
+        for row in await connection.execute(query if outcome is None else query.where(_r.outcome == outcome))
+    ]
+
+
+async def list_about(
+    connection: Connection, address: Address, subscriber_id: int | None, *, limit: int = 20
+) -> list[StoredMail]:
+    """Return the newest mails that are from an address or about its reader, newest first."""
+    texts = (_r.sender, _r.envelope_from)
+    theirs = [sa.func.lower(each) == address.key for each in texts]
+    if subscriber_id is not None:
+        theirs.append(_r.subscriber_id == subscriber_id)
+    query = sa.select(*_STORED).where(sa.or_(*theirs)).order_by(_r.id.desc()).limit(limit)
+    return [_stored(row) for row in await connection.execute(query)]
+
+
+async def get(connection: Connection, mail_id: int) -> tuple[StoredMail, bytes]:
+    """Return a mail and its content, or raise `NotFoundError`."""
+    row = (await connection.execute(sa.select(*_STORED, _r.content).where(_r.id == mail_id))).one_or_none()
+    if row is None:
+        raise NotFoundError("mail that came back", mail_id)
+    return _stored(row[:-1]), row.content
+
+
+async def again(connection: Connection, mail_id: int, *, at: datetime) -> bool:
+    """Let a mail that waits for a person, or for its next try, be acted upon now; False for any other.
+
+    One that was acted upon is not: its act was done once and for all.
+    """
+    waits = _r.outcome.in_((Outcome.KEPT, Outcome.FAILED, Outcome.UNREADABLE))
+    renewed = await connection.execute(
+        sa.update(raw_mails)
+        .where(_r.id == mail_id, waits)
+        .values(outcome=Outcome.KEPT, tries=0, due_at=at, acted_at=None, lease_owner=None, lease_until=None)
+    )
+    return renewed.rowcount > 0
+
+
+async def counts(connection: Connection) -> dict[tuple[Door, Outcome], int]:
+    """Return how many mails of the last 30 days came in by each door, and what became of them."""
+    rows = await connection.execute(sa.select(_r.door, _r.outcome, sa.func.count()).group_by(_r.door, _r.outcome))
+    return {(door, outcome): count for door, outcome, count in rows}
+
+
 async def lease_owners(connection: Connection) -> set[str]:
     """Return who holds mails at the moment, or held them and died."""
     rows = await connection.execute(sa.select(_r.lease_owner).where(_is_kept, _r.lease_owner.is_not(None)).distinct())
@@ -175,3 +242,7 @@ def _holds(connection: Connection, key: str) -> sa.ColumnElement[bool]:
     if connection.dialect.name == "postgresql":
         return sa.func.strpos(sa.func.lower(sa.func.encode(_r.content, "escape")), key) > 0
     return sa.func.instr(sa.func.lower(sa.cast(_r.content, sa.Text)), key) > 0
+
+
+def _stored(row: Any) -> StoredMail:  # Any: a row of `_STORED`
+    return StoredMail(*row)

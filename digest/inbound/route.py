@@ -136,5 +136,8 @@ async def _put_off(database: Database, mail: RawMail, why: str, *, now: datetime
 
 async def _alert(connection: Connection, mail: RawMail, why: str, *, is_over: bool, now: datetime) -> None:
     what = "will not be tried again by itself" if is_over else "is tried again"
-    text = f"Acting upon mail {mail.id} that came back failed ({why}); it {what}. The log tells more (inbound.failed)."
+    text = (
+        f"Acting upon mail {mail.id} that came back failed ({why}); it {what}. Look: digest inbound show {mail.id}."
+        f" Try it now: digest inbound again {mail.id}"
+    )
     await alerts.raise_alert(connection, MATTER, text, at=now)

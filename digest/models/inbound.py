@@ -55,6 +55,26 @@ class RawMail:
 
 
 @dataclass(frozen=True, slots=True)
+class StoredMail:
+    """How a raw mail stands; `size` of its content in bytes. `acted_at` None: it waits until `due_at`."""
+
+    id: int
+    door: Door
+    recipient: str
+    envelope_from: str
+    received_at: datetime
+    size: int
+    outcome: Outcome
+    detail: str
+    sender: str | None
+    subscriber_id: int | None
+    delivery_id: int | None
+    tries: int
+    due_at: datetime
+    acted_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class Acted:
     """What an act made of a raw mail. `detail` is words of ours for the operator, without addresses and tokens.
 

@@ -71,6 +71,9 @@ async def examine(env_file: Path = config.ENV_FILE, *, clock: Clock = utc_now) -
     found += await _careful("templates", lambda: _wrapped(check_templates(settings)))
     found += await _careful("database", lambda: check_database(settings, clock))
     found += await _careful("relay", lambda: check_relay(settings))
+    found += check_inbound(settings)
+    if settings.inbound_imap_host:
+        found += await _careful("mailbox", partial(check_mailbox, settings))
     for spec in settings.relays:
         found += await _careful(f"relay {spec.name}", partial(check_further_relay, settings, spec))
     return found
@@ -139,6 +142,37 @@ def check_seeds(settings: Settings) -> list[Check]:
         return []
     providers = ", ".join(dict.fromkeys(seed.domain for seed in settings.seeds))
     return [Check("seeds", Verdict.OK, f"a copy of each edition goes first to {len(settings.seeds)} at {providers}")]
+
+
+def check_inbound(settings: Settings) -> list[Check]:
+    """Say by which doors mail comes back, and what is missing for it to be believed and found."""
+    if not settings.has_door:
+        says = "no door is set up: nobody can write commands, and bounces go to the sender's mailbox"
+        return [Check("inbound", Verdict.OK, says, "Set INBOUND_PORT or INBOUND_IMAP_HOST: docs/inbound.md")]
+    found = []
+    if settings.inbound_port:
+        where = f"{settings.inbound_protocol} on {settings.inbound_host} port {settings.inbound_port}"
+        verdict = Verdict.OK if settings.inbound_host in _HERE else Verdict.WARN
+        todo = "" if verdict is Verdict.OK else "Let only your own mail server reach it (a firewall, 127.0.0.1)."
+        found.append(Check("inbound", verdict, f"mail to {settings.inbound_address} comes by {where}", todo))
+    if not settings.inbound_authserv_id:
+        says = "nobody vouches for senders: who writes a command without a token is asked to confirm it"
+        todo = "Set INBOUND_AUTHSERV_ID to the name your mail server writes into Authentication-Results."
+        found.append(Check("inbound", Verdict.WARN, says, todo))
+    if not settings.bounce_address:
+        says = "return paths name no delivery: many bounces are not recognised"
+        found.append(Check("bounces", Verdict.WARN, says, "Set BOUNCE_ADDRESS, best in a domain of its own."))
+    if settings.newsroom is None:
+        says = "answers of people stay here: digest inbound list --outcome person"
+        found.append(Check("newsroom", Verdict.WARN, says, "Set INBOUND_NEWSROOM to pass them on."))
+    return found
+
+
+async def check_mailbox(settings: Settings) -> list[Check]:
+    """Log in to the mailbox and look for its folder."""
+    from digest.inbound.doors.imap import Mailbox
+
+    return [Check("mailbox", Verdict.OK, await Mailbox.check(settings))]
 
 
 def check_folder(settings: Settings) -> list[Check]:

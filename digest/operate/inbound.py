@@ -4,7 +4,7 @@ Also a part of `digest run` where a door is set up. The doors keep mails; a loop
 kept, and the pass `inbound` of the timetable upon what another process left. One signal ends everything in order, in
 under ten seconds: the mail that is being taken gets its answer, the act that was begun is finished.
 
-Event: inbound.no_database.
+Events: inbound.no_database, inbound.no_door.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from contextlib import suppress
 from digest import events
 from digest.config import Settings
 from digest.database import raw_mails
-from digest.errors import DatabaseUnavailableError, FixSetupError
+from digest.errors import DatabaseUnavailableError
 from digest.inbound import route
 from digest.inbound.door import Intake
 from digest.inbound.doors import DOORS, names_for
@@ -26,11 +26,12 @@ _LOOK_SECONDS = 5.0
 def serve(settings: Settings) -> int:
     """Take mail and act upon it until SIGINT or SIGTERM; return the exit code.
 
-    Raises `FixSetupError` when no door is set up, or one cannot be opened.
+    Where no door is set up it says so and waits: a Procfile's other processes must not be ended for it. Raises
+    `FixSetupError` when a door cannot be opened.
     """
-    if not settings.has_door:
-        raise FixSetupError("No door for mail is set up. Set INBOUND_PORT, or INBOUND_IMAP_HOST.")
     events.configure(json_lines=json_lines(settings), level=settings.log_level)
+    if not settings.has_door:
+        events.warning("inbound.no_door", todo="Set INBOUND_PORT or INBOUND_IMAP_HOST")
     asyncio.run(_serve(settings))
     return 0
 

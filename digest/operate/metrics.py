@@ -131,6 +131,12 @@ def _of_service(found: Figures, now: datetime) -> list[Metric]:
             ("state",),
             [((state,), found.subscribers.get(state, 0)) for state in SubscriberState],
         ),
+        _gauge(
+            "inbound_mails",
+            "Mails that came back within the last 30 days, by what became of them; kept: not acted upon yet.",
+            ("door", "outcome"),
+            [((door, outcome), number) for (door, outcome), number in sorted(found.inbound.items())],
+        ),
     ]
 
 

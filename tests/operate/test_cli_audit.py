@@ -7,8 +7,10 @@ import pytest
 import sqlalchemy as sa
 import typer
 
-from digest.database import Database
+from digest.clock import utc_now
+from digest.database import Database, raw_mails
 from digest.database.tables import audit
+from digest.models.inbound import Door
 from digest.operate.cli import app
 from tests.support.commands import Commands
 
@@ -29,6 +31,9 @@ NOTED: dict[str, tuple[str, ...]] = {
     "consent export": ("--reason", "inquiry 7", "--since", "2020-01-01", "--file", "ledger.csv"),
     "privacy prove": (KIM,),
     "explain": (KIM,),
+    "inbound list": (),
+    "inbound show": ("1",),
+    "inbound again": ("1",),
 }
 # Commands that take an address, or stand beside those above, and tell nothing about any reader.
 NOT_PEOPLE = {
@@ -36,6 +41,14 @@ NOT_PEOPLE = {
     "privacy periods": "what is kept how long",
     "send-test": "a mail to the operator's own address",
 }
+
+
+async def write_to_us(database: Database) -> None:
+    """Let a mail come back, the first one."""
+    mail = raw_mails.NewRawMail(
+        Door.LMTP, ("news@gaon.example",), KIM, utc_now(), b"From: kim\r\n\r\n\xed\x95\xb4\xec\xa7\x80"
+    )
+    await database.write(lambda connection: raw_mails.keep(connection, mail))
 
 
 def leaves(group: Any, before: str = "") -> Iterator[tuple[str, list[str]]]:  # Any: the library's inner click
@@ -72,6 +85,7 @@ def test_the_act_is_noted_with_whose_and_no_address(commands_on_sqlite: Commands
         async with database.read() as connection:
             return list((await connection.execute(sa.select(audit).order_by(audit.c.id))).all())
 
+    commands.act(write_to_us)
     before = len(commands.act(noted))
     code = 1 if words in ("explain", "privacy prove") else 0
     commands(*words.split(), *NOTED[words], code=code)

@@ -31,7 +31,7 @@ from imap_tools.errors import ImapToolsError
 
 from digest.clock import monotonic_seconds
 from digest.config import Settings
-from digest.errors import DatabaseUnavailableError, MailTooLargeError
+from digest.errors import DatabaseUnavailableError, MailboxError, MailTooLargeError
 from digest.events import event, warning
 from digest.inbound.door import Intake
 from digest.models.deliveries import Tls
@@ -65,6 +65,22 @@ class Where:
     unknown: str
     headers: tuple[str, ...]
 
+    @classmethod
+    def of(cls, settings: Settings) -> "Where":
+        """Return the mailbox that the settings name."""
+        return cls(
+            host=settings.inbound_imap_host,
+            port=settings.inbound_imap_port,
+            tls=settings.inbound_imap_tls,
+            verify=settings.inbound_imap_verify,
+            user=settings.inbound_imap_user.get_secret_value(),
+            password=settings.inbound_imap_password.get_secret_value(),
+            folder=settings.inbound_imap_folder,
+            done=settings.inbound_imap_done,
+            unknown=settings.inbound_imap_unknown,
+            headers=settings.inbound_imap_headers,
+        )
+
 
 class Mailbox:
     """The door for hosted mailboxes."""
@@ -78,21 +94,23 @@ class Mailbox:
     @classmethod
     def of(cls, settings: Settings, intake: Intake) -> "Mailbox":
         """Make the mailbox that the settings ask for."""
-        return cls(
-            intake,
-            Where(
-                host=settings.inbound_imap_host,
-                port=settings.inbound_imap_port,
-                tls=settings.inbound_imap_tls,
-                verify=settings.inbound_imap_verify,
-                user=settings.inbound_imap_user.get_secret_value(),
-                password=settings.inbound_imap_password.get_secret_value(),
-                folder=settings.inbound_imap_folder,
-                done=settings.inbound_imap_done,
-                unknown=settings.inbound_imap_unknown,
-                headers=settings.inbound_imap_headers,
-            ),
-        )
+        return cls(intake, Where.of(settings))
+
+    @staticmethod
+    async def check(settings: Settings) -> str:
+        """Log in and open the folder; return what was seen. Raises `MailboxError` with the server's words."""
+
+        def look() -> str:
+            where = Where.of(settings)
+            try:
+                with connect(where) as box:
+                    box.folder.set(where.folder, readonly=True)
+                    waits, idle = len(box.uids("UNDELETED", charset=None)), "IDLE" in box.client.capabilities
+            except _TROUBLE as error:
+                raise MailboxError(f"The mailbox at {where.host} cannot be read: {error}") from error
+            return f"{where.host} lets us in; {waits} mails wait; it {'tells' if idle else 'is asked'} when one comes"
+
+        return await asyncio.to_thread(look)
 
     async def serve(self, stop: asyncio.Event) -> None:
         """Read the mailbox until `stop`; the mail in hand is finished first."""

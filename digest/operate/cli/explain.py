@@ -1,4 +1,4 @@
-"""`digest explain`: why an address did, or did not, get a slot's latest edition.
+"""`digest explain`: why an address did, or did not, get a slot's latest edition, and what came back from or about it.
 
 The reasoning is in `digest.operate.explain`; here it is only printed. Nothing is
 changed but the audit log, because a reader's mails are looked at.
@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from digest import clock
+from digest.operate.cli import inbound
 from digest.operate.cli.room import slot_of, with_database
-from digest.operate.cli.terminal import AsJson, ExitCode, print_json, problem, say
+from digest.operate.cli.terminal import AsJson, ExitCode, moment, print_json, problem, say
 
 if TYPE_CHECKING:
     from digest.config import Settings
     from digest.database import Database
+    from digest.models.inbound import StoredMail
     from digest.operate.explain import Explanation
 
 
@@ -29,9 +31,10 @@ def explain(
     """
     from digest.operate.explain import Reached
 
-    found = with_database(lambda settings, database: _explained(settings, database, address, slot))
+    settings, found, came = with_database(lambda settings, database: _explained(settings, database, address, slot))
     if as_json:
-        print_json({"address": address, "explanations": [_as_json(each) for each in found]})
+        came_back = [inbound.as_document(each) for each in came]
+        print_json({"address": address, "explanations": [_as_json(each) for each in found], "came_back": came_back})
     elif not found:
         problem("EDITIONS names no slot, so there is nothing to get.")
     else:
@@ -39,12 +42,19 @@ def explain(
             say(f"{each.slot}{f' (edition {each.edition_id})' if each.edition_id else ''}: {each.text}.")
             if each.todo:
                 say(f"    {each.todo}")
+    if came and not as_json:
+        say("What came back (digest inbound show ID):")
+        for mail in came:
+            say(f"    {mail.id}  {moment(mail.received_at, settings.zone)}  {mail.outcome}  {mail.detail}".rstrip())
     if all(each.reached is Reached.NO for each in found):
         raise typer.Exit(ExitCode.NO)
 
 
-async def _explained(settings: "Settings", database: "Database", address: str, slot: str | None) -> "list[Explanation]":
+async def _explained(
+    settings: "Settings", database: "Database", address: str, slot: str | None
+) -> "tuple[Settings, list[Explanation], list[StoredMail]]":
     from digest import addresses
+    from digest.database import raw_mails, subscribers
     from digest.hashes import address_hash
     from digest.operate import operator
     from digest.operate.explain import explain, gather
@@ -54,7 +64,11 @@ async def _explained(settings: "Settings", database: "Database", address: str, s
     async with database.begin() as connection:
         await operator.note(connection, "explain", at=clock.utc_now(), whose=address_hash(settings, parsed))
     async with database.read() as connection:
-        return [explain(await gather(connection, settings, parsed, each), settings.zone) for each in slots]
+        found = [explain(await gather(connection, settings, parsed, each), settings.zone) for each in slots]
+        subscriber = await subscribers.find(connection, parsed)
+        reader = None if subscriber is None else subscriber.id
+        came = await raw_mails.list_about(connection, parsed, reader)
+    return settings, found, came
 
 
 def _as_json(each: "Explanation") -> dict[str, object]:
