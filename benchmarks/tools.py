@@ -103,7 +103,7 @@ def source(port: int, *, mails: int, lanes: int, octets: int) -> Run:
 
 
 def wait_for_port(port: int) -> None:
-    for _ in range(200):
+    for _ in range(1200):  # a minute: others may be at work on this machine
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 return

@@ -213,7 +213,8 @@ async def _release(
     async with database.begin() as connection:
         if not await editions.mark_released(connection, edition.id, states=states, at=now, deadline_at=deadline_at):
             return False
-        await _check_nothing_withdrawn(connection, brief)
+        if not await is_current(connection, brief):
+            raise _ArticleWithdrawnError(f"An article of edition {edition.id} was withdrawn while it was composed.")
         await _store_messages(connection, brief, drafts, now=now)
         eligible = await messages.make_deliveries(
             connection,
@@ -246,14 +247,16 @@ async def _release(
     return True
 
 
-async def _check_nothing_withdrawn(connection: Connection, brief: Brief) -> None:
-    """Whoever withdraws something from now on waits for the end of this transaction (`articles.withdraw`)."""
+async def is_current(connection: Connection, brief: Brief) -> bool:
+    """Whether nothing the brief shows was withdrawn since.
+
+    Whoever withdraws something from now on waits for the end of this transaction (`articles.withdraw`).
+    """
     lines = await most_read.without_withdrawn(connection, brief.edition.most_read)
     is_withdrawn = await articles.any_withdrawn(connection, [each.article.id for each in brief.placed])
     is_withdrawn = is_withdrawn or await blocks.of_edition(connection, brief.edition) != brief.edition.blocks
     shared = await most_shared.still_shown(connection, brief.edition.most_shared)
-    if is_withdrawn or len(lines) < len(brief.edition.most_read) or shared != brief.edition.most_shared:
-        raise _ArticleWithdrawnError(f"An article of edition {brief.edition.id} was withdrawn while it was composed.")
+    return not is_withdrawn and len(lines) == len(brief.edition.most_read) and shared == brief.edition.most_shared
 
 
 async def _store_messages(connection: Connection, brief: Brief, drafts: _Drafts, *, now: datetime) -> None:

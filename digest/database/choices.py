@@ -199,21 +199,36 @@ async def drop(connection: Connection, delivery_ids: Collection[int], *, reason:
     return dropped.rowcount
 
 
-async def hand_over(connection: Connection, queued_one: Queued, variant: Variant) -> bool:
-    """Have a waiting delivery send the edition's message of `variant`; False if there is none, or it is on the wire."""
+async def message_of(connection: Connection, edition_id: int, variant: Variant) -> int | None:
+    """Return the edition's message of `variant`; None if there is none, or only one from before it was composed anew.
+
+    One that nobody waits for is not renewed when something it shows is withdrawn: it must not be sent any more.
+    """
+    new = messages.alias("new")
+    renewed_at = (
+        sa.select(sa.func.max(new.c.created_at))
+        .join(old := messages.alias("old"), old.c.replaced_by == new.c.id)
+        .where(old.c.edition_id == edition_id)
+        .scalar_subquery()
+    )
     found = await connection.execute(
-        sa.select(messages.c.id).where(
-            messages.c.edition_id == queued_one.edition_id,
+        sa.select(messages.c.id)
+        .where(
+            messages.c.edition_id == edition_id,
             messages.c.variant == variant.key,
             messages.c.replaced_by.is_(None),
+            messages.c.created_at >= sa.func.coalesce(renewed_at, messages.c.created_at),
         )
+        .order_by(messages.c.id.desc())
     )
-    message_id = found.scalars().first()
-    if message_id is None:
-        return False
+    return found.scalars().first()
+
+
+async def hand_over(connection: Connection, delivery_id: int, message_id: int) -> bool:
+    """Have a waiting delivery send another message of its edition; False if it is on the wire."""
     moved = await connection.execute(
         sa.update(deliveries)
-        .where(_d.id == queued_one.delivery_id, is_waiting)
+        .where(_d.id == delivery_id, is_waiting)
         .values(message_id=message_id, lease_owner=None, lease_until=None)
     )
     return moved.rowcount > 0

@@ -99,5 +99,6 @@ async def _spare_adverts(connection: Connection, subscriber_id: int, now: dateti
     for each in await choices.queued(connection, subscriber_id):
         if not each.variant.adverts:
             continue
-        if not await choices.hand_over(connection, each, replace(each.variant, adverts=False)):
+        message_id = await choices.message_of(connection, each.edition_id, replace(each.variant, adverts=False))
+        if message_id is None or not await choices.hand_over(connection, each.delivery_id, message_id):
             await choices.drop(connection, [each.delivery_id], reason=DropReason.LEFT, at=now)

@@ -4,7 +4,7 @@ In: a token from an edition, and the fields of the page's form. Out: the choices
 that waited already. Editions are forwarded, so this link changes choices and leads to leaving, no more; the rest is for
 a fresh link (`fresh`). A change holds for the next mail, also for one that is queued: one of a slot, weekday or time
 that is not wanted any more is dropped, one for another hour is moved, and one in another form is handed over to the
-edition's message of that form, where some reader's choice has made one; otherwise it comes as it was composed.
+edition's message of that form, composed now where nobody's choice had made one (`waiting`).
 
 What is typed is read by `read_form`, pure and strict: a form of ours cannot send what it refuses.
 
@@ -13,24 +13,29 @@ Event: `subscriber.chose`, with ids only.
 
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 
 from digest import languages, schedule
+from digest.compose import late
+from digest.compose.late import Late
+from digest.compose.render import Renderer
 from digest.config import Settings
-from digest.database import Connection, Database, choices, messages, subscribers
-from digest.database.choices import Queued
-from digest.errors import NotFoundError
+from digest.database import Connection, Database, choices, counters, messages, subscribers
+from digest.errors import NotFoundError, TemplateError
 from digest.events import event
-from digest.models.deliveries import DropReason
 from digest.models.editions import ALL_SECTIONS, Slot
 from digest.models.readers import ALL_DAYS, Choices, Format, SlotChoice, Subscriber, SubscriberState
+from digest.subscribe import waiting
+from digest.subscribe.waiting import Followed, Form, MissingFormsError
 from digest.tokens import TokenPurpose
 
 MAX_WORDS = 10
 MAX_WORD_LETTERS = 20
 MAX_PAUSE = timedelta(days=366)
+MAX_FORMS = 20  # of mails that wait already, composed for one reader in a day
+_SCOPE = "preferences.form"
 _MAX_TYPED = 500  # letters of the field of words
 _SIGNS = frozenset(" -.&·+'%")
 _MAY_CHOOSE = (SubscriberState.ACTIVE, SubscriberState.PAUSED)
@@ -70,14 +75,6 @@ class Desk:
     offers: tuple[Offer, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Saved:
-    """What came of saving. `as_it_was`: so many mails that wait already come in the form they had before."""
-
-    dropped: int = 0
-    as_it_was: int = 0
-
-
 async def open_desk(database: Database, settings: Settings, token: str, *, now: datetime) -> Desk | None:
     """Return the page of the reader whose link this is; None if they get no mails any more. Changes nothing.
 
@@ -101,23 +98,45 @@ async def desk_of(connection: Connection, settings: Settings, subscriber_id: int
     return Desk(subscriber, chosen, tuple(offers))
 
 
-async def save(database: Database, settings: Settings, desk: Desk, wanted: Choices, *, now: datetime) -> Saved | None:
-    """Store what a reader chose and let it hold for what waits; None if they left meanwhile."""
-    async with database.begin() as connection:
-        saved = await save_within(connection, settings, desk.subscriber.id, wanted, now=now)
-    if saved is not None:
-        event("subscriber.chose", subscriber_id=desk.subscriber.id, dropped=saved.dropped)
+async def save(
+    database: Database, settings: Settings, renderer: Renderer, desk: Desk, wanted: Choices, *, now: datetime
+) -> Followed | None:
+    """Store what a reader chose and let it hold for what waits; None if they left meanwhile.
+
+    What waits and is wanted in a form that nobody had is composed in it, as often as a limit for each reader allows.
+    """
+    made: dict[Form, Late | None] = {}
+    for is_last in (False, False, True):
+        try:
+            async with database.begin() as connection:
+                await choices.wait_for_releases(connection)
+                if not await choices.save(connection, desk.subscriber.id, wanted, at=now):
+                    return None
+                saved = await waiting.follow(connection, settings, desk.subscriber.id, wanted, made, now=now)
+            break
+        except MissingFormsError as error:
+            if is_last:
+                raise
+            for form in error.forms:
+                may = await _may_have_composed(database, desk.subscriber, now)
+                made[form] = await _compose(database, settings, renderer, form) if may else None
+    event("subscriber.chose", subscriber_id=desk.subscriber.id, dropped=saved.dropped)
     return saved
 
 
-async def save_within(
-    connection: Connection, settings: Settings, subscriber_id: int, wanted: Choices, *, now: datetime
-) -> Saved | None:
-    """Do the same in a transaction that is open."""
-    await choices.wait_for_releases(connection)
-    if not await choices.save(connection, subscriber_id, wanted, at=now):
+async def _may_have_composed(database: Database, reader: Subscriber, now: datetime) -> bool:
+    """Count one more form composed for a reader; False if there were many today: each costs work and a stored mail."""
+    day = timedelta(days=1)
+    async with database.begin() as connection:
+        return await counters.claim(connection, _SCOPE, str(reader.id), now=now, limit=MAX_FORMS, window=day)
+
+
+async def _compose(database: Database, settings: Settings, renderer: Renderer, form: Form) -> Late | None:
+    """Compose a mail that waits in another form; None if a template is wrong."""
+    try:
+        return await late.compose(database, settings, renderer, *form)
+    except TemplateError:  # the edition's own alert tells of it
         return None
-    return await _apply(connection, settings, subscriber_id, wanted, now)
 
 
 def read_form(desk: Desk, settings: Settings, form: Mapping[str, Sequence[str]], *, now: datetime) -> Choices | Problem:
@@ -221,52 +240,3 @@ def _pause(typed: str, settings: Settings, now: datetime) -> datetime | Problem 
 def _one(form: Mapping[str, Sequence[str]], name: str) -> str:
     values = form.get(name, ())
     return values[-1] if values else ""
-
-
-# ── what waits ───────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-async def _apply(
-    connection: Connection, settings: Settings, subscriber_id: int, wanted: Choices, now: datetime
-) -> Saved:
-    waiting = await choices.queued(connection, subscriber_id)
-    if wanted.paused_until is not None:
-        ids = [each.delivery_id for each in waiting]
-        return Saved(dropped=await choices.drop(connection, ids, reason=DropReason.PAUSED, at=now))
-    unwanted = [each.delivery_id for each in waiting if not _is_wanted(each, wanted, settings)]
-    dropped = await choices.drop(connection, unwanted, reason=DropReason.LEFT, at=now)
-    as_it_was = 0
-    for each in waiting:
-        theirs = wanted.of(each.slot)
-        if each.delivery_id in unwanted or theirs is None:
-            continue
-        await _move(connection, settings, each, theirs, now)
-        variant = replace(
-            each.variant,
-            language=wanted.language,
-            format=wanted.format,
-            sections=theirs.sections,
-            headlines=wanted.headlines,
-            words=wanted.words,
-        )
-        if variant != each.variant:
-            as_it_was += not await choices.hand_over(connection, each, variant)
-    return Saved(dropped, as_it_was)
-
-
-def _is_wanted(each: Queued, wanted: Choices, settings: Settings) -> bool:
-    theirs = wanted.of(each.slot)
-    day = 1 << each.planned_at.astimezone(settings.zone).weekday()
-    return theirs is not None and theirs.weekdays & day != 0
-
-
-async def _move(connection: Connection, settings: Settings, each: Queued, theirs: SlotChoice, now: datetime) -> None:
-    """Move what was never tried to the reader's hour, its deadline with it."""
-    if not each.is_untried:
-        return
-    hours = messages.own_hours(each.planned_at, settings.zone, after=max(now, each.planned_at))
-    due_at = max(now, each.planned_at) if theirs.hour is None else hours.get(theirs.hour, max(now, each.planned_at))
-    if due_at == each.due_at or max(due_at, each.due_at) <= now:
-        return
-    deadline_at = None if each.deadline_at is None else each.deadline_at + (due_at - each.due_at)
-    await choices.move(connection, each, due_at=due_at, deadline_at=deadline_at)

@@ -61,7 +61,7 @@ class PreferencesPages:
         wanted = Problem.UNKNOWN if form is None else preferences.read_form(desk, self.settings, form, now=now)
         if isinstance(wanted, Problem):
             return self._choices(request, desk, problem=wanted, form=form)
-        saved = await preferences.save(self.database, self.settings, desk, wanted, now=now)
+        saved = await preferences.save(self.database, self.settings, self.renderer, desk, wanted, now=now)
         if saved is None:
             return self._left(request)
         changed = Desk(replace(desk.subscriber, language=wanted.language), wanted, desk.offers)

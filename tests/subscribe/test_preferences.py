@@ -2,14 +2,17 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
-from digest.compose import editor
+from digest.compose import editor, renewal
 from digest.compose.render import Renderer
 from digest.config import Settings
-from digest.database import Database, audience, choices, editions, leaving, messages
+from digest.database import Database, articles, audience, choices, editions, leaving, messages
+from digest.database import deliveries as delivery_rows
 from digest.database.tables import deliveries
 from digest.database.tables import messages as messages_table
 from digest.models.deliveries import DeliveryState, DropReason
@@ -17,12 +20,14 @@ from digest.models.editions import Slot
 from digest.models.readers import ALL_DAYS, Choices, Format, SlotChoice, SubscriberState, Variant
 from digest.subscribe import preferences
 from digest.subscribe.preferences import Desk, Offer, Problem
+from digest.subscribe.waiting import Followed
 from digest.tokens import TokenPurpose
 from tests.support.clock import StoppedClock
 from tests.support.newsroom import Newsroom
 
 pytestmark = pytest.mark.anyio
 
+RENDERER = Renderer(None)
 MONDAY = datetime(2026, 11, 22, 22, 0, tzinfo=UTC)  # 07:00 in Seoul
 MORNING = SlotChoice("morning")
 PLAIN = Choices("ko", Format.HTML, (MORNING,))
@@ -45,7 +50,7 @@ async def choose(database: Database, settings: Settings, clock: StoppedClock, re
     token = settings.keyring.make(TokenPurpose.CHOOSE, reader)
     desk = await preferences.open_desk(database, settings, token, now=clock())
     assert desk is not None
-    assert await preferences.save(database, settings, desk, wanted, now=clock()) is not None
+    assert await preferences.save(database, settings, RENDERER, desk, wanted, now=clock()) is not None
 
 
 async def release(newsroom: Newsroom, settings: Settings, clock: StoppedClock) -> int:
@@ -62,6 +67,14 @@ async def stored(database: Database, *columns: sa.ColumnElement[object]) -> list
         query = sa.select(*columns).select_from(deliveries)
         query = query.join(messages_table, messages_table.c.id == deliveries.c.message_id)
         return [tuple(row) for row in await connection.execute(query.order_by(deliveries.c.id))]
+
+
+async def texts(database: Database, reader: int) -> list[str]:
+    """Return the texts of the mails that were made for a reader."""
+    async with database.read() as connection:
+        query = sa.select(messages_table.c.text).join(deliveries, messages_table.c.id == deliveries.c.message_id)
+        found = (await connection.execute(query.where(deliveries.c.subscriber_id == reader))).scalars()
+        return [each.decode() for each in found]
 
 
 async def test_weekday_decides_who_is_in_the_audience(
@@ -221,19 +234,131 @@ async def test_hour_moves_what_waits_and_back(
 async def test_waiting_mail_is_handed_over_where_its_new_form_exists(
     database: Database, settings: Settings, newsroom: Newsroom, clock: StoppedClock
 ) -> None:
-    """English was composed for somebody else, text was not: that one comes as it was, and is said so."""
+    """English was composed for somebody else: nothing is composed again."""
     (kim,) = await newsroom.subscribe("kim")
     await newsroom.subscribe("lee", language="en")
     await newsroom.publish("첫 소식")
     await release(newsroom, settings, clock)
+
+    english = replace(PLAIN, language="en")
+    saved = await preferences.save(database, settings, RENDERER, Desk(kim, PLAIN, ()), english, now=clock())
+
+    assert saved == Followed(0, 0)
+    assert await stored(database, messages_table.c.language) == [("en",), ("en",)]
+    assert len({each for (each,) in await stored(database, deliveries.c.message_id)}) == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "holds", "lacks"),
+    [
+        ({"language": "en"}, "Unsubscribe", "틀린 말"),
+        ({"slots": (replace(MORNING, sections=("의회",)),)}, "의회 소식", "시정 소식"),
+        ({"headlines": True}, "시정 소식", "첫 문장입니다"),
+        ({"words": ("조례",)}, "조례", "없는 말"),
+    ],
+)
+async def test_waiting_mail_comes_in_a_form_that_nobody_had(  # noqa: PLR0917 (fixtures)
+    database: Database,
+    settings: Settings,
+    newsroom: Newsroom,
+    clock: StoppedClock,
+    changes: dict[str, Any],  # Any: fields of the choices
+    holds: str,
+    lacks: str,
+) -> None:
+    """Every change holds for the next mail, queued or not: what nobody's choice had made is composed now."""
+    (kim,) = await newsroom.subscribe("kim")
+    await newsroom.publish("시정 소식", section="시정", excerpt="첫 문장입니다.")
+    await newsroom.publish("의회 소식", section="의회", excerpt="조례를 고쳤다.")
+    edition_id = await release(newsroom, settings, clock)
+
+    wanted = replace(PLAIN, **changes)
+    saved = await preferences.save(database, settings, RENDERER, Desk(kim, PLAIN, ()), wanted, now=clock())
+
+    assert saved == Followed(0, 0)
+    [text] = await texts(database, kim.id)
+    assert holds in text
+    assert lacks not in text
+    async with database.read() as connection:
+        counts = await delivery_rows.counts(connection, edition_id)
+    assert (counts.eligible, counts.adds_up) == (1, True)
+
+
+async def test_two_who_choose_the_same_new_form_share_its_message(
+    database: Database, settings: Settings, newsroom: Newsroom, clock: StoppedClock
+) -> None:
+    """A message per variant, not per reader, also after the release."""
+    readers = await newsroom.subscribe("kim", "lee")
+    await newsroom.publish("첫 소식")
+    await release(newsroom, settings, clock)
+    for reader in readers:
+        await choose(database, settings, clock, reader.id, replace(PLAIN, format=Format.TEXT))
+    assert len({each for (each,) in await stored(database, deliveries.c.message_id)}) == 1
+
+
+async def test_waiting_mail_of_which_the_new_choice_leaves_nothing_is_dropped(
+    database: Database, settings: Settings, newsroom: Newsroom, clock: StoppedClock
+) -> None:
+    """Whoever wants 교육 alone is not sent an edition without a word of it."""
+    (kim,) = await newsroom.subscribe("kim")
+    await newsroom.publish("시정 소식", section="시정")
+    await release(newsroom, settings, clock)
+    wanted = replace(PLAIN, slots=(replace(MORNING, sections=("교육",)),))
+    saved = await preferences.save(database, settings, RENDERER, Desk(kim, PLAIN, ()), wanted, now=clock())
+    assert saved == Followed(1, 0)
+    assert await stored(database, deliveries.c.state) == [(DeliveryState.DROPPED,)]
+
+
+async def test_a_new_form_holds_nothing_that_was_withdrawn(
+    database: Database, settings: Settings, newsroom: Newsroom, clock: StoppedClock
+) -> None:
+    """The text form was composed before, and nobody waits for it any more: it was not renewed, and must not go out."""
+    (kim,) = await newsroom.subscribe("kim")
+    (lee,) = await newsroom.subscribe("lee")
+    await choose(database, settings, clock, lee.id, replace(PLAIN, format=Format.TEXT))
+    [wrong] = await newsroom.publish("틀린 소식")
+    await newsroom.publish("맞는 소식")
+    await release(newsroom, settings, clock)
+    async with database.begin() as connection:
+        sent = deliveries.c.subscriber_id == lee.id
+        await connection.execute(sa.update(deliveries).where(sent).values(state=DeliveryState.ACCEPTED))
+        await articles.withdraw(connection, wrong, at=clock())
+    clock.advance(minutes=1)
+    await renewal.renew_stale(database, settings, RENDERER, clock=clock)
+
+    await choose(database, settings, clock, kim.id, replace(PLAIN, format=Format.TEXT))
+
+    [text] = await texts(database, kim.id)
+    assert "맞는 소식" in text
+    assert "틀린 소식" not in text
+
+
+async def test_after_many_new_forms_in_a_day_a_mail_comes_as_it_was(
+    database: Database, settings: Settings, newsroom: Newsroom, clock: StoppedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each form costs work and a stored mail, and editions are forwarded; the page says which form comes."""
+    monkeypatch.setattr(preferences, "MAX_FORMS", 1)
+    (kim,) = await newsroom.subscribe("kim")
+    await newsroom.publish("첫 소식")
+    await release(newsroom, settings, clock)
+    forms = [replace(PLAIN, words=(word,)) for word in ("하나", "둘")]
     desk = Desk(kim, PLAIN, ())
+    saved = [await preferences.save(database, settings, RENDERER, desk, each, now=clock()) for each in forms]
+    assert saved == [Followed(0, 0), Followed(0, 1)]
 
-    english = await preferences.save(database, settings, desk, replace(PLAIN, language="en"), now=clock())
-    text = await preferences.save(database, settings, desk, replace(PLAIN, format=Format.TEXT), now=clock())
 
-    assert (english, text) == (preferences.Saved(0, 0), preferences.Saved(0, 1))
-    languages = await stored(database, messages_table.c.language)
-    assert languages == [("en",), ("en",)]
+async def test_a_broken_template_does_not_keep_anybody_from_choosing(
+    database: Database, settings: Settings, newsroom: Newsroom, clock: StoppedClock, tmp_path: Path
+) -> None:
+    """The choices are stored; what waits comes as it was composed."""
+    (tmp_path / "digest").mkdir()
+    (tmp_path / "digest" / "body.txt").write_text("{{ nothing }}", encoding="utf-8")
+    (kim,) = await newsroom.subscribe("kim")
+    await newsroom.publish("첫 소식")
+    await release(newsroom, settings, clock)
+    english = replace(PLAIN, language="en")
+    saved = await preferences.save(database, settings, Renderer(tmp_path), Desk(kim, PLAIN, ()), english, now=clock())
+    assert saved == Followed(0, 1)
 
 
 async def test_hundreds_of_sets_of_words_are_composed(
