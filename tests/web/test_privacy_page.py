@@ -1,5 +1,6 @@
 """`/privacy` (개인정보 보호법 제30조): what it says is what the service does."""
 
+import re
 from datetime import timedelta
 
 import httpx2
@@ -128,3 +129,23 @@ def test_short_periods_are_told_in_hours() -> None:
     """72 hours is the promise; three days would be read as the end of the third."""
     assert period(timedelta(hours=72)) == Period(72, True)
     assert period(timedelta(days=30)) == Period(30, False)
+
+
+@pytest.mark.anyio
+async def test_it_tells_of_the_cookie_where_there_is_one(database: Database, clock: StoppedClock) -> None:
+    """제30조①: what is set in a browser, and how to refuse it. Sharing remembers who has confirmed."""
+    shares = make_settings(share_address="share@share.gaon.example", abuse_contact="abuse@gaon.example")
+    assert "no cookies" in await page(database, make_settings(), clock, "en")
+    with_shares = await page(database, shares, clock, "en")
+    assert "one cookie" in with_shares
+    assert "no cookies" not in with_shares
+
+
+@pytest.mark.anyio
+async def test_it_names_no_number_that_may_be_another_tomorrow(database: Database, clock: StoppedClock) -> None:
+    """A complaint that rings in the wrong place helps nobody: of the authorities stand the names alone."""
+    text = (
+        (await page(database, make_settings(), clock, "en")).partition("Advice and help")[2].partition("When this")[0]
+    )
+    assert "Mediation" in text
+    assert not re.search(r"\d{3}", text)
