@@ -58,6 +58,7 @@ PREFERS_DOUBLE: dict[MessageKind, bool] = {
     MessageKind.SHARE: False,
     MessageKind.REPLY: False,
     MessageKind.PEOPLE: True,
+    MessageKind.PROBE: False,
 }
 
 _GOES_OUT: list[sa.ColumnElement[str]] = [

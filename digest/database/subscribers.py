@@ -21,6 +21,7 @@ from digest.errors import NotFoundError, SuppressedError
 from digest.models.deliveries import DeliveryState, DropReason
 from digest.models.readers import Format, Subscriber, SubscriberState
 
+_ENDED = (SubscriberState.LEFT, SubscriberState.STOPPED, SubscriberState.EXPIRED)
 _AWAY = (SubscriberState.LEFT, SubscriberState.STOPPED, SubscriberState.EXPIRED, SubscriberState.PENDING)
 
 
@@ -134,6 +135,19 @@ async def withdraw_advert_consent(
         .values(advert_consent_at=None, advert_checked_at=None, advert_ends_at=None)
     )
     return changed.rowcount > 0
+
+
+async def stop(connection: Connection, subscriber_id: int, *, at: datetime) -> bool:
+    """Write to this reader no more until they ask anew; return whether that is new.
+
+    Deliveries are the caller's to drop.
+    """
+    stopped = await connection.execute(
+        sa.update(subscribers)
+        .where(subscribers.c.id == subscriber_id, subscribers.c.state.not_in(_ENDED))
+        .values(state=SubscriberState.STOPPED, left_at=at)
+    )
+    return stopped.rowcount > 0
 
 
 async def remove_by_consent(connection: Connection, consent: str) -> int:

@@ -19,6 +19,7 @@ from digest.models.consents import ConsentAct, ConsentWay, SuppressionReason
 from digest.models.deliveries import DeliveryState, DropReason, Lane, MessageKind
 from digest.models.editions import BlockKind, EditionState, Role
 from digest.models.inbound import Door, Outcome
+from digest.models.notices import Cause, NoticeClass
 from digest.models.readers import Format, LinkMatter, SubscriberState
 from digest.models.shares import ShareState
 from digest.models.sources import Purpose, Rights, SourceState
@@ -679,6 +680,36 @@ attempts = sa.Table(
     sa.Column("detail", sa.Text, nullable=False, server_default=""),
     sa.Index("ix_attempts_ended_at", "ended_at"),
     sqlite_autoincrement=True,
+)
+
+notices = sa.Table(
+    "notices",  # what servers and providers said about mails of ours, and what it counts against their readers
+    metadata,
+    _id(),
+    sa.Column("delivery_id", Serial),  # NULL: a complaint that names its reader alone
+    sa.Column("edition_id", Serial),
+    sa.Column("subscriber_id", Serial),
+    sa.Column("domain", sa.String(254), nullable=False),  # of the recipient
+    sa.Column("kind", _choice(NoticeClass), nullable=False),
+    sa.Column("cause", _choice(Cause), nullable=False),
+    sa.Column("status", sa.String(16), nullable=False),
+    sa.Column("way", sa.String(16), nullable=False),  # mail, smtp, or the name of a webhook
+    sa.Column("points", sa.Integer, nullable=False),
+    _time("at", nullable=False),
+    sa.UniqueConstraint("delivery_id", "kind"),
+    sa.Index("ix_notices_subscriber_id", "subscriber_id", "at"),
+    sa.Index("ix_notices_edition_id", "edition_id", "kind"),
+    sa.Index("ix_notices_domain", "domain", "at"),
+    sa.Index("ix_notices_at", "at"),
+    sqlite_autoincrement=True,
+)
+
+probes = sa.Table(
+    "probes",  # the last mail by which a reader's mailbox was tried; what was said before it counts no more
+    metadata,
+    sa.Column("subscriber_id", Serial, primary_key=True, autoincrement=False),
+    sa.Column("delivery_id", Serial, nullable=False, unique=True),
+    _time("at", nullable=False),
 )
 
 kept_mails = sa.Table(

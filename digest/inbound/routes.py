@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar
 
 from digest.config import Settings
 from digest.database import Connection
-from digest.inbound import leaving
+from digest.inbound import hear, leaving
 from digest.inbound.arrival import Arrival, Means
 from digest.models.inbound import Acted
 
@@ -33,4 +33,5 @@ class Route(Generic[Found]):
 ROUTES: tuple[Route[Any], ...] = (  # Any: each row has a finding of its own
     Route("leave", leaving.question, leaving.leave),
     Route("never", leaving.never_question, leaving.refuse),
+    Route("notice", hear.question, hear.act),
 )

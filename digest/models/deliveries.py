@@ -57,6 +57,7 @@ class MessageKind(StrEnum):
     SHARE = "share"
     REPLY = "reply"
     PEOPLE = "people"
+    PROBE = "probe"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,11 @@ from functools import partial
 
 from digest.collect import collector, visits
 from digest.compose import editor, renewal
-from digest.database import choices, fresh_links, kept_mails, robots, stories
+from digest.database import choices, fresh_links, kept_mails, notices, robots, stories
 from digest.deliver import mx, pace, settle
 from digest.errors import DatabaseUnavailableError
-from digest.operate import inbound, notify
+from digest.inbound import refusals, route
+from digest.operate import notify
 from digest.operate.house import House
 from digest.share import stops
 from digest.subscribe import advert_checks, retention
@@ -96,11 +97,12 @@ async def prune_kept_mails(house: House) -> None:
 
 
 async def forget_what_is_over(house: House) -> None:
-    """Remove signatures that no new article is compared with any more, and kept robots.txt of sites not gone to."""
+    """Remove signatures that no new article is compared with any more, robots.txt of sites not gone to, old notices."""
     now = house.clock()
     async with house.database.begin() as connection:
         await stories.forget_signatures(connection, before=now - 2 * stories.WINDOW - timedelta(days=1))
         await robots.prune(connection, before=now - robots.KEPT)
+        await notices.prune(connection, before=now - notices.KEPT)
 
 
 async def keep_periods(house: House) -> None:
@@ -111,6 +113,11 @@ async def keep_periods(house: House) -> None:
 async def check_advert_consents(house: House) -> None:
     """Tell readers every two years that they agreed to adverts, and end what nobody answered, where that is set."""
     await advert_checks.check(house.database, house.settings, house.renderer, now=house.clock())
+
+
+async def hear_refusals(house: House) -> None:
+    """Count what relays refused at once against readers, as if it had come back."""
+    await refusals.hear_refusals(house.database, house.settings, house.renderer, now=house.clock())
 
 
 async def return_from_pauses(house: House) -> None:
@@ -139,7 +146,7 @@ async def watch_shares(house: House) -> None:
 
 async def act_on_mail(house: House) -> None:
     """Act upon mail that came back and that no `digest inbound` has: it was killed, or a try is due again."""
-    await inbound.act_due(house)
+    await route.act_due(house.database, house.settings, house.renderer, clock=house.clock, owner=house.owner)
 
 
 PASSES = (
@@ -157,5 +164,6 @@ PASSES = (
     Pass("advert-consents", 3600, check_advert_consents),
     Pass("pauses", 60, return_from_pauses),
     Pass("pace", 60, keep_pace),
+    Pass("refusals", 60, hear_refusals),
     Pass("domains", 43200, learn_domains),
 )

@@ -269,7 +269,7 @@ IMPERSONAL_TABLES = frozenset((
     "sources", "robots", "articles", "revisions", "pages", "most_read", "picture_hosts", "signatures",
     "story_members", "slots", "editions", "edition_articles", "corrections",
     "consent_texts", "suppressions", "audit_ends", "counters", "settings_marks", "paces", "domains",
-    "alerts", "subscriptions", "blocks", "site_keys", "share_refusals", "share_stops",
+    "alerts", "subscriptions", "blocks", "site_keys", "share_refusals", "share_stops", "notices",
 ))  # fmt: skip
 IMPERSONAL = frozenset((
     "subscribers.domain", "subscribers.provider", "subscribers.language", "subscribers.address_hash",

@@ -1,7 +1,7 @@
 """The message kinds that can be composed; one more is a module here, a folder of templates, and a line."""
 
 from digest.compose.kind import Kind
-from digest.compose.kinds import advert_check, alert, confirm, digest, link, notice, people, reply, sender, share
+from digest.compose.kinds import advert_check, alert, confirm, digest, link, notice, people, probe, reply, sender, share
 from digest.models.deliveries import MessageKind
 
 KINDS: dict[MessageKind, Kind] = {
@@ -15,4 +15,5 @@ KINDS: dict[MessageKind, Kind] = {
     MessageKind.SHARE: share,
     MessageKind.REPLY: reply,
     MessageKind.PEOPLE: people,
+    MessageKind.PROBE: probe,
 }

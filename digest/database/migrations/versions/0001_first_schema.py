@@ -431,6 +431,35 @@ def upgrade() -> None:
     op.create_index("ix_fresh_links_expires_at", "fresh_links", ["expires_at"], unique=False)
     op.create_index("ix_fresh_links_subscriber_id", "fresh_links", ["subscriber_id"], unique=False)
     op.create_table(
+        "notices",
+        sa.Column("id", SERIAL, autoincrement=True, nullable=False),
+        sa.Column("delivery_id", SERIAL, nullable=True),
+        sa.Column("edition_id", SERIAL, nullable=True),
+        sa.Column("subscriber_id", SERIAL, nullable=True),
+        sa.Column("domain", sa.String(length=254), nullable=False),
+        sa.Column("kind", sa.String(16), nullable=False),
+        sa.Column("cause", sa.String(16), nullable=False),
+        sa.Column("status", sa.String(length=16), nullable=False),
+        sa.Column("way", sa.String(length=16), nullable=False),
+        sa.Column("points", sa.Integer(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_notices"),
+        sa.UniqueConstraint("delivery_id", "kind", name="uq_notices_delivery_id_kind"),
+        sqlite_autoincrement=True,
+    )
+    op.create_index("ix_notices_at", "notices", ["at"], unique=False)
+    op.create_index("ix_notices_domain", "notices", ["domain", "at"], unique=False)
+    op.create_index("ix_notices_edition_id", "notices", ["edition_id", "kind"], unique=False)
+    op.create_index("ix_notices_subscriber_id", "notices", ["subscriber_id", "at"], unique=False)
+    op.create_table(
+        "probes",
+        sa.Column("subscriber_id", SERIAL, autoincrement=False, nullable=False),
+        sa.Column("delivery_id", SERIAL, nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("subscriber_id", name="pk_probes"),
+        sa.UniqueConstraint("delivery_id", name="uq_probes_delivery_id"),
+    )
+    op.create_table(
         "kept_mails",
         sa.Column("delivery_id", SERIAL, autoincrement=False, nullable=False),
         sa.Column("content", sa.LargeBinary(), nullable=False),
@@ -731,6 +760,8 @@ def downgrade() -> None:
     op.drop_table("raw_mails")
     op.drop_index("ix_messages_edition_id", table_name="messages")
     op.drop_table("messages")
+    op.drop_table("probes")
+    op.drop_table("notices")
     op.drop_index("ix_kept_mails_kept_at", table_name="kept_mails")
     op.drop_table("kept_mails")
     op.drop_index("ix_fresh_links_subscriber_id", table_name="fresh_links")
