@@ -22,6 +22,7 @@ _MAX_BYTES = 5_000_000
 _MAX_FEEDS = 1000
 _MAX_DEPTH = 20
 _ROOT = re.compile(r"<opml(?=[\s>/])", re.IGNORECASE)
+_NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
 _TYPES = ("listpage", "sitemap")  # written by us into `type`; every other type of an outline is a feed
 
@@ -116,7 +117,12 @@ def _xml(text: str) -> str:
 
 
 def propose_name(url: str, taken: Collection[str], title: str = "") -> str:
-    """Return a name for a source, not among `taken`: of its host (`www.gaon.co.kr` → gaon), else its title."""
+    """Return a name for a source, not among `taken`: of its host (`www.gaon.co.kr` → gaon), else its title.
+
+    A title that is a name already, as `write` puts it there, stays.
+    """
+    if _NAME.fullmatch(title) and title not in taken:
+        return title
     host = (urlsplit(url).hostname or "").removeprefix("www.")
     labels = [label for label in host.split(".")[:-1] if label not in ("co", "or", "go", "ne", "com", "rss", "m")]
     plain = unicodedata.normalize("NFKD", labels[-1] if labels and not host.startswith("xn--") else title)

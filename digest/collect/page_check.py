@@ -1,6 +1,6 @@
 """Read the pages of a few articles without keeping anything, to see what would be found on them and which way.
 
-In: articles that a source lists, and the source's selectors. Out: for each what its page says, or why it could not be
+In: links that a source lists, and the source's selectors. Out: for each what its page says, or why it could not be
 read. As politely as the worker does it: robots.txt is asked, and a host has one request at a time, with a pause.
 """
 
@@ -16,7 +16,7 @@ from digest.collect.politeness import HostQueue
 from digest.collect.reader import Reader
 from digest.config import Settings
 from digest.errors import DigestError
-from digest.models.articles import FoundArticle, PageText
+from digest.models.articles import PageText
 from digest.outbound import Outbound
 
 _SECONDS = 15.0
@@ -43,10 +43,10 @@ class Checker:
     clock: Clock
 
 
-async def check_pages(checker: Checker, articles: Sequence[FoundArticle]) -> list[CheckedPage]:
-    """Fetch and read the pages of `articles`, one after the other; what goes wrong stands in the answer."""
+async def check_pages(checker: Checker, links: Sequence[str]) -> list[CheckedPage]:
+    """Fetch and read the pages at `links`, one after the other; what goes wrong stands in the answer."""
     checked = []
-    for link in (one.text.link for one in articles):
+    for link in links:
         try:
             checked.append(await _check(checker, link))
         except DigestError as error:

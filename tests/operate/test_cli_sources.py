@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from tests.collect.page_shapes import TITLE, shapes
 from tests.support.commands import Commands
 from tests.support.feed_server import FeedServer
 
@@ -183,3 +184,30 @@ def test_a_selector_that_is_no_css_is_told_before_anything_is_fetched(near: Comm
 
     assert "page.body" in told
     assert feed.requests == 0
+
+
+def test_check_of_an_articles_own_page_shows_how_it_is_read(near: Commands, feed: FeedServer) -> None:
+    """Its links to other articles make no list of it; that is what an operator asks who sees a wrong text."""
+    shape = next(one for one in shapes() if one.name == "related-within")
+    feed.pages[9] = shape.html
+    address = f"{feed.base_url}/news/view.php?idx=9"
+
+    found = near.json("sources", "check", address)
+    words = near("sources", "check", address)
+
+    assert found.keys() == {"url", "pages"}
+    assert [(page["title"], page["byline"]) for page in found["pages"]] == [(TITLE, "홍길동 기자")]
+    assert "article's page" in words.stderr
+    assert "found by" in words.stdout
+
+
+def test_sources_keep_their_names_on_the_way_through_opml(near: Commands, feed: FeedServer) -> None:
+    """What one machine exports, another imports."""
+    near("sources", "add", "gaon-city", feed.feed_url, "--yes")
+    file = near.folder / "all.opml"
+    file.write_text(near("sources", "export").stdout, encoding="utf-8")
+    near("sources", "remove", "gaon-city")
+
+    near("sources", "import", str(file), "--yes")
+
+    assert [each["name"] for each in near.json("sources", "list")["sources"]] == ["gaon-city"]

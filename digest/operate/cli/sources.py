@@ -11,7 +11,7 @@ import typer
 from digest import clock
 from digest.operate.cli.room import load_settings, with_database
 from digest.operate.cli.sources_add import Option, Type, add, export, found_at, import_, make_spec
-from digest.operate.cli.sources_pages import checked_pages, page_as_json, show_pages
+from digest.operate.cli.sources_pages import article_page, checked_pages, page_as_json, show_pages
 from digest.operate.cli.sources_show import candidate_as_json, show, show_others, source_as_json
 from digest.operate.cli.terminal import (
     AsJson,
@@ -79,12 +79,26 @@ def check(
 ) -> None:
     """Fetch a source and the pages of its first two articles, and show what would be collected.
 
-    Stores nothing. Exit code 1 when there is no article in it.
+    The address of an article's own page shows how that page is read. Stores nothing. Exit code 1 when there is no
+    article in it.
     """
+    from digest.errors import SourceUnreadableError
+
     settings = load_settings()
     spec = make_spec("check", type_, what, option) if "://" in what else _known_spec(settings, what)
-    candidates = found_at(settings, spec)
+    try:
+        candidates = found_at(settings, spec)
+    except SourceUnreadableError:
+        if spec.type or not _is_shown_as_a_page(settings, spec, as_json=as_json):
+            raise
+        return
     best = candidates[0]
+    # Links to other articles look like a list, and a page leads to its site's feed.
+    may_be_an_article = not spec.type and (best.type == "listpage" or best.url != spec.url)
+    if may_be_an_article and _is_shown_as_a_page(settings, spec, as_json=as_json):
+        if not as_json:
+            show_others((best, *candidates), settings)
+        return
     pages = checked_pages(settings, spec, best.parsed.articles)
     if as_json:
         print_json({**candidate_as_json(best), "pages": [page_as_json(page) for page in pages]})
@@ -94,6 +108,19 @@ def check(
         show_others(candidates, settings)
     if not best.parsed.articles:
         raise typer.Exit(ExitCode.NO)
+
+
+def _is_shown_as_a_page(settings: "Settings", spec: "SourceSpec", *, as_json: bool) -> bool:
+    """Show what is read of an address as an article's page; False, and nothing is shown, if it is none."""
+    page = article_page(settings, spec)
+    if page is None:
+        return False
+    if as_json:
+        print_json({"url": spec.url, "pages": [page_as_json(page)]})
+    else:
+        note("This is an article's page. So it is read where a source lists it:")
+        show_pages([page], settings)
+    return True
 
 
 @app.command()

@@ -106,7 +106,8 @@ def import_(
     _store(
         [make_spec(n, o.type, o.url, None, rights=given_rights, section=o.section, permission=answer) for n, o in named]
     )
-    say(f"{len(named)} sources are added. Look at them with: digest sources list")
+    added = f"{len(named)} sources are added" if len(named) > 1 else "One source is added"
+    say(f"{added}. Look at what there is with: digest sources list")
 
 
 def export() -> None:

@@ -6,6 +6,7 @@ Text from pages is foreign; it passes `terminal`, which makes it harmless.
 import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from digest import clock
 from digest.operate.cli.terminal import moment, note, pairs, table, waiting
@@ -22,14 +23,26 @@ _SHOWN_LETTERS = 80
 
 def checked_pages(settings: "Settings", spec: "SourceSpec", articles: "Sequence[FoundArticle]") -> "list[CheckedPage]":
     """Read the pages of the first two articles; none where the source's pages are not to be read. Stores nothing."""
+    if not spec.reads_pages:
+        return []
+    return _read(settings, spec, [one.text.link for one in articles[:_LOOKED_AT]])
+
+
+def article_page(settings: "Settings", spec: "SourceSpec") -> "CheckedPage | None":
+    """Read the address itself as an article's page; None if it holds no article with a text and a time."""
+    if urlsplit(spec.url).path in ("", "/") and not urlsplit(spec.url).query:  # a front page has texts and times, too
+        return None
+    (page,) = _read(settings, spec, [spec.url])
+    said = page.said
+    return page if said is not None and said.title and said.registered_at and not said.is_thin else None
+
+
+def _read(settings: "Settings", spec: "SourceSpec", links: "Sequence[str]") -> "list[CheckedPage]":
     from digest.collect.collector import host_queue
     from digest.collect.page import selectors_of
     from digest.collect.page_check import Checker, check_pages
     from digest.collect.reader import Reader
     from digest.outbound import Outbound, user_agent
-
-    if not spec.reads_pages:
-        return []
 
     async def act() -> "list[CheckedPage]":
         async with (
@@ -38,9 +51,9 @@ def checked_pages(settings: "Settings", spec: "SourceSpec", articles: "Sequence[
         ):
             hosts, selectors = host_queue(settings), selectors_of(spec.options)
             checker = Checker(outbound, settings, reader, hosts, selectors, clock.utc_now)
-            return await check_pages(checker, articles[:_LOOKED_AT])
+            return await check_pages(checker, links)
 
-    with waiting("Reading the pages of its first articles"):
+    with waiting("Reading pages of articles"):
         return asyncio.run(act())
 
 
