@@ -123,7 +123,13 @@ def drop_refused(connection: PlainConnection, *, now: datetime) -> int:
     to_sender = sa.and_(_s.confirm_delivery_id == deliveries.c.id, _wants_none(_s.sender_hash))
     result = connection.execute(
         sa.update(deliveries)
-        .where(deliveries.c.lane == Lane.SHARE, is_waiting, sa.exists().where(sa.or_(to_friend, to_sender)))
+        # Without the edition SQLite and PostgreSQL would walk over all that waits of editions.
+        .where(
+            deliveries.c.edition_id.is_(None),
+            deliveries.c.lane == Lane.SHARE,
+            is_waiting,
+            sa.exists().where(sa.or_(to_friend, to_sender)),
+        )
         .values(
             state=DeliveryState.DROPPED,
             drop_reason=DropReason.SUPPRESSED,

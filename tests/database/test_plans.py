@@ -79,6 +79,14 @@ def _claim(clock: StoppedClock) -> Callable[[PlainConnection, list[int]], object
     return act
 
 
+def _claim_shares(clock: StoppedClock) -> Callable[[PlainConnection, list[int]], object]:
+    def act(connection: PlainConnection, _ids: list[int]) -> object:
+        until = clock() + timedelta(seconds=30)
+        return attempts.claim_due(connection, owner="b", lane=Lane.SHARE, now=clock(), lease_until=until, limit=250)
+
+    return act
+
+
 def _mark(clock: StoppedClock) -> Callable[[PlainConnection, list[int]], object]:
     def act(connection: PlainConnection, ids: list[int]) -> object:
         return attempts.mark_attempting(connection, ids, owner="a", now=clock(), lease_until=clock())
@@ -104,7 +112,7 @@ def _renew(clock: StoppedClock) -> Callable[[PlainConnection, list[int]], object
     return lambda connection, ids: attempts.renew_leases(connection, ids, owner="a", lease_until=clock())
 
 
-@pytest.mark.parametrize("making", [_claim, _mark, _record, _give_back, _renew])
+@pytest.mark.parametrize("making", [_claim, _claim_shares, _mark, _record, _give_back, _renew])
 async def test_a_worker_never_walks_over_all_deliveries(
     database: Database, clock: StoppedClock, making: Callable[..., Callable[[PlainConnection, list[int]], object]]
 ) -> None:
