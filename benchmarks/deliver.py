@@ -1,8 +1,8 @@
 """The whole loop on a real ledger, against Postfix's smtp-source and against a program without an engine.
 
 Rounds are interleaved (yardstick, ours, peer, yardstick …), because machines have moods; what counts are the ratios of
-one round, and of those the median. `--waiting` queues mails somebody waits for while an edition goes out and prints how
-long they took to the relay's answer.
+one round, and of those the median. `--waiting` queues mails somebody waits for, or with `--lane share` shares, while
+an edition goes out, and prints how long they took to the relay's answer.
 """
 
 import argparse
@@ -63,7 +63,7 @@ async def _check(url: str, mails: int) -> None:
         raise SystemExit(f"only {accepted} of {mails} deliveries are accepted")
 
 
-async def _wait_for_mails(url: str, count: int) -> list[float]:
+async def _wait_for_mails(url: str, count: int, lane: Lane) -> list[float]:
     """Queue a mail every half second as another process would; return the seconds until each was accepted."""
     database = Database.open(url)
     mail = Mail("confirm", make_headers(leave=False), b"please confirm\r\n")
@@ -74,9 +74,7 @@ async def _wait_for_mails(url: str, count: int) -> list[float]:
             message = NewMessage(f"waiting:{number}", MessageKind.ALERT, "", "ko", mail)
             async with database.begin() as connection:
                 recipient = addresses.parse(f"waiting{number}@gaon.example")
-                delivery_id = await messages.queue_one(
-                    connection, message, recipient, lane=Lane.FIRST, at=clock.utc_now()
-                )
+                delivery_id = await messages.queue_one(connection, message, recipient, lane=lane, at=clock.utc_now())
             assert delivery_id
             queued.append(delivery_id)
         await asyncio.sleep(5)
@@ -96,7 +94,7 @@ def measure_waiting(given: argparse.Namespace, port: int) -> list[float]:
         words = [sys.executable, "-m", "benchmarks.worker", url, str(port), str(given.lanes)]
         process = subprocess.Popen(words, cwd=tools.PROJECT, stdout=subprocess.DEVNULL)
         try:
-            return asyncio.run(_wait_for_mails(url, given.waiting))
+            return asyncio.run(_wait_for_mails(url, given.waiting, Lane(given.lane)))
         finally:
             process.terminate()
             process.wait(timeout=30)
@@ -141,6 +139,7 @@ def main() -> None:
     parser.add_argument("--peer", type=int, default=400, help="mails for the peer, 0: leave it out")
     parser.add_argument("--rtt", type=float, default=0, help="milliseconds of round trip to add")
     parser.add_argument("--waiting", type=int, default=0, help="instead: so many mails that somebody waits for")
+    parser.add_argument("--lane", choices=["first", "share"], default="first", help="of the mails of --waiting")
     parser.add_argument("--dkim", action="store_true", help="sign with RSA-2048")
     parser.add_argument("--memory", type=int, nargs="+", help="instead: peak memory at so many deliveries each")
     parser.add_argument("--keep", action="store_true", help="spare the check that all were accepted")

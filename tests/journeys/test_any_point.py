@@ -6,8 +6,6 @@ own (`test_kill`), with real processes, because there the world outside remember
 """
 
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,7 +17,7 @@ from digest.collect import collector
 from digest.collect.reader import Reader
 from digest.compose.render import Renderer
 from digest.config import Settings
-from digest.database import Connection, Database, deliveries, editions
+from digest.database import Database, deliveries, editions
 from digest.database.tables import deliveries as deliveries_table
 from digest.models.editions import Edition
 from digest.operate.house import House, owner_name
@@ -28,34 +26,13 @@ from digest.operate.worker import prepare
 from digest.outbound import Outbound
 from tests.collect.paper import Paper, item, rss
 from tests.support.clock import StoppedClock
+from tests.support.mortal import KilledError, Mortal
 from tests.support.newsroom import Newsroom
 from tests.support.settings import make_settings
 
 pytestmark = pytest.mark.anyio
 
 _MOST_POINTS = 100
-
-
-class KilledError(BaseException):
-    """Not an Exception: nothing of the service may catch it, as nothing catches a kill -9."""
-
-
-class Mortal(Database):
-    """A database whose user dies around one of the transactions that write: the `dies_at`-th, before or after it."""
-
-    dies_at = 0
-    after = False
-
-    @asynccontextmanager
-    async def begin(self) -> AsyncIterator[Connection]:
-        """As always, but for the one."""
-        self.dies_at -= 1
-        if self.dies_at == 0 and not self.after:
-            raise KilledError
-        async with super().begin() as connection:
-            yield connection
-        if self.dies_at == 0:
-            raise KilledError
 
 
 async def test_killed_before_or_after_any_transaction_of_a_day_the_next_start_carries_on(

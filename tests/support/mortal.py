@@ -1,0 +1,28 @@
+"""A database whose user dies: what a kill -9 leaves behind is what was committed."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from digest.database import Connection, Database
+
+
+class KilledError(BaseException):
+    """Not an Exception: nothing of the service may catch it, as nothing catches a kill -9."""
+
+
+class Mortal(Database):
+    """A database whose user dies around one of the transactions that write: the `dies_at`-th, before or after it."""
+
+    dies_at = 0
+    after = False
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[Connection]:
+        """As always, but for the one."""
+        self.dies_at -= 1
+        if self.dies_at == 0 and not self.after:
+            raise KilledError
+        async with super().begin() as connection:
+            yield connection
+        if self.dies_at == 0:
+            raise KilledError
