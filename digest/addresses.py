@@ -75,6 +75,7 @@ def parse_or_none(text: str) -> Address | None:
         return None
 
 
+@lru_cache(maxsize=1000)  # the same few at every turn, our own among them
 def _ascii_domain(domain: str) -> str:
     try:
         checked = validate_email(

@@ -12,6 +12,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import accumulate
 
 MAX_OCTETS = 900  # under the limit of 998, because slots of `digest.splice` are filled with longer values
@@ -36,13 +37,30 @@ class _Break:
 def html_lines(html: str) -> bytes:
     """Return `html` as bytes, without the indentation of its templates."""
     kept = (line.strip(" \t") for line in html.splitlines())
-    return _with_crlf(piece for line in kept if line for piece in _broken_html(line))
+    return b"".join(_html_line(line) for line in kept if line)
 
 
 def text_lines(text: str) -> bytes:
     """Return `text` as bytes, wrapped at 76 columns; two empty lines or more become one."""
     tidy = re.sub(r"\n{3,}", "\n\n", "\n".join(line.rstrip() for line in text.splitlines())).strip("\n")
-    return _with_crlf(piece for line in tidy.split("\n") for piece in _wrapped(line))
+    return b"".join(_text_line(line) for line in tidy.split("\n"))
+
+
+# An edition's variants share most of their lines: breaking each anew took nearly half of composing one.
+@lru_cache(maxsize=2048)
+def _html_line(line: str) -> bytes:
+    return _with_crlf(_broken_html(line))
+
+
+@lru_cache(maxsize=2048)
+def _text_line(line: str) -> bytes:
+    return _with_crlf(_wrapped(line))
+
+
+def forget() -> None:
+    """Forget the lines that were broken before."""
+    _html_line.cache_clear()
+    _text_line.cache_clear()
 
 
 def _with_crlf(lines: Iterator[str]) -> bytes:

@@ -12,6 +12,9 @@ own folder; they run in Jinja's sandbox, which keeps a slip from reaching into t
 memory: an operator's templates are trusted as far as the operator is. Whatever goes wrong in one is a `TemplateError`
 with the file's name.
 
+A template says `fragment(macro, article)` for what many mails hold alike: an article is rendered once, whatever the
+number of an edition's variants. Such a macro depends on its arguments and the language, and on nothing else.
+
 A template says `block(kind)` where a block of that kind begins. It shows nothing; it is a `TemplateError` in a mail
 that was not composed to carry that kind: confirmations, notices, links and alerts never carry an advert.
 """
@@ -22,12 +25,14 @@ from pathlib import Path
 
 import jinja2
 import mjml
+from jinja2.runtime import Macro
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from digest.errors import TemplateError
 from digest.languages import words
 from digest.models.editions import BlockKind
 
+_FRAGMENTS_KEPT = 2000
 ONLY_EDITORIAL = frozenset({BlockKind.EDITORIAL})
 
 
@@ -49,6 +54,7 @@ class Renderer:
         self._texts = _environment(loader, autoescape=False)
         self._html = _environment(loader, autoescape=True)
         self._compiled: dict[str, jinja2.Template] = {}
+        self._fragments: dict[tuple[object, ...], str] = {}
 
     def text(
         self,
@@ -60,7 +66,7 @@ class Renderer:
     ) -> str:
         """Render a text template, e.g. `digest/body.txt`, with blocks of these kinds only. Raises `TemplateError`."""
         try:
-            return _render(self._texts.get_template(name), language, context, may_carry)
+            return self._render(name, self._texts.get_template(name), language, context, may_carry)
         except Exception as error:  # a template is foreign code: whatever it raises is a mistake in it
             raise _mistake(name, error) from error
 
@@ -76,9 +82,21 @@ class Renderer:
         try:
             if name not in self._compiled:
                 self._compiled[name] = self._compile(name)
-            return _render(self._compiled[name], language, context, may_carry)
+            return self._render(name, self._compiled[name], language, context, may_carry)
         except Exception as error:  # as above
             raise _mistake(name, error) from error
+
+    def _render(
+        self,
+        name: str,
+        template: jinja2.Template,
+        language: str,
+        context: Mapping[str, object],
+        may_carry: Collection[BlockKind],
+    ) -> str:
+        said = words(language)
+        speech = {"language": language, "_": said.gettext, "ngettext": said.ngettext, "block": _gate(may_carry)}
+        return template.render({**speech, "fragment": _fragments(self._fragments, name, language), **context})
 
     def _compile(self, name: str) -> jinja2.Template:
         assert self._html.loader is not None
@@ -102,12 +120,19 @@ def _environment(loader: jinja2.BaseLoader, *, autoescape: bool) -> jinja2.Envir
     )
 
 
-def _render(
-    template: jinja2.Template, language: str, context: Mapping[str, object], may_carry: Collection[BlockKind]
-) -> str:
-    said = words(language)
-    speech = {"language": language, "_": said.gettext, "ngettext": said.ngettext, "block": _gate(may_carry)}
-    return template.render({**speech, **context})
+def _fragments(kept: dict[tuple[object, ...], str], name: str, language: str) -> Callable[..., str]:
+    """Return what templates call for what is the same in many mails: `fragment(macro, article)`."""
+
+    def fragment(macro: Macro, *values: object) -> str:
+        key = (name, language, macro.name, values)
+        found = kept.get(key)
+        if found is None:
+            if len(kept) >= _FRAGMENTS_KEPT:
+                kept.clear()
+            found = kept[key] = macro(*values)
+        return found
+
+    return fragment
 
 
 def _gate(may_carry: Collection[BlockKind]) -> Callable[[str], str]:
