@@ -59,6 +59,7 @@ class Stream:
     `reply_to` None: answers go to the sender address, or to that of the slot `reply_slot`. `is_share`: a mail that
     somebody else asked for; whoever gets it can refuse all further ones with one click. `answers`: what a mail of ours
     answers to, if it answers one by itself. `own` None: there is no door for mail, so no address is shown for it.
+    `report_id`: by which a complaint about a share names it.
     """
 
     kind: str
@@ -70,6 +71,7 @@ class Stream:
     reply_slot: str = ""
     answers: "Answers | None" = None
     own: OwnAddresses | None = None
+    report_id: str = ""
 
 
 def header_block(stream: Stream, subject: str) -> bytes:
@@ -118,6 +120,7 @@ def _share_lines(stream: Stream) -> list[str]:
         "List-Unsubscribe-Post: List-Unsubscribe=One-Click",
         _plain("Feedback-ID", f"share:{stream.kind}:mail:{sender_id(stream.sender.domain)}"),
         "X-Auto-Response-Suppress: OOF, AutoReply",
+        *([_plain("X-Report-Id", stream.report_id)] if stream.report_id else []),
     ]
 
 

@@ -33,13 +33,20 @@ def compose(
     """
     title = subject(renderer, stream.kind, language, context)
     text = lines.text_lines(renderer.text(f"{stream.kind}/body.txt", language, context))
-    html = lines.html_lines(renderer.mail_html(f"{stream.kind}/body.mjml", language, context))
     return Mail(
         subject=title,
         headers=mime.header_block(stream, title),
         text=splice.checked(text, allowed=slots),
-        html=splice.checked(html, allowed=slots),
+        html=html(renderer, stream.kind, language, context, slots=slots),
     )
+
+
+def html(
+    renderer: Renderer, kind: str, language: str, context: Mapping[str, object], *, slots: Collection[str] = ()
+) -> bytes:
+    """Return the HTML part alone of a mail of this kind. Raises `TemplateError`."""
+    rendered = renderer.mail_html(f"{kind}/body.mjml", language, context)
+    return splice.checked(lines.html_lines(rendered), allowed=slots)
 
 
 def subject(renderer: Renderer, kind: str, language: str, context: Mapping[str, object]) -> str:
@@ -52,8 +59,13 @@ def own_stream(settings: Settings, kind: MessageKind) -> mime.Stream:
     return mime.Stream(kind=kind, from_name=settings.from_name, sender=settings.sender, reply_to=settings.reply_to)
 
 
-def share_stream(settings: Settings, kind: MessageKind, language: str, *, reply_to: Address | None) -> mime.Stream:
-    """Return the stream of what readers have sent: a sender of its own, and a way to refuse all further mails."""
+def share_stream(
+    settings: Settings, kind: MessageKind, language: str, *, reply_to: Address | None, report_id: str = ""
+) -> mime.Stream:
+    """Return the stream of what readers have sent: a sender of its own, and a way to refuse all further mails.
+
+    `report_id`: what a complaint about a share names it by; empty for the question to its sender.
+    """
     paper = clean(settings.newspaper_name)
     return mime.Stream(
         kind=kind,
@@ -62,6 +74,7 @@ def share_stream(settings: Settings, kind: MessageKind, language: str, *, reply_
         reply_to=reply_to,
         is_share=True,
         own=settings.own_addresses if settings.own_addresses.command else None,
+        report_id=report_id,
     )
 
 

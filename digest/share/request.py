@@ -13,6 +13,7 @@ transaction: whoever is killed before its end has neither sent nor counted anyth
 Events: `share.asked`, `share.released`, with ids only.
 """
 
+import asyncio
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -216,7 +217,7 @@ async def _send(
 
     Each in a transaction of its own: in one for all, two requests to the same friends could wait for each other.
     """
-    mail = share_mail.compose(renderer, settings, article=article, share=wanted)
+    mail = await asyncio.to_thread(share_mail.compose, renderer, settings, article=article, share=wanted)
     async with database.begin() as connection:
         if await share_stops.is_stopped(connection, EVERYBODY):
             return _Fate.STOPPED

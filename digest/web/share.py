@@ -12,6 +12,7 @@ The one cookie says that this browser's user has confirmed an address (`share.se
 alone, is no session, and no other site's form can use it: the guard refuses those.
 """
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -89,7 +90,8 @@ class SharePages:
             headers = {**_NOT_KEPT, "Content-Security-Policy": self.policy.page_in_frame}
             return self.templates.page("share/preview_mistake.html", context, language=language, headers=headers)
         own = await reader.address_of(self.database, self.settings, filled.token)
-        html = share_mail.preview(
+        html = await asyncio.to_thread(
+            share_mail.preview,
             self.renderer,
             self.settings,
             article=article,

@@ -33,7 +33,7 @@ SENDER, FRIEND = "hong@gaon.example", "friend@naru.example"
 HEADERS = {
     "from", "to", "subject", "date", "message-id", "reply-to", "list-unsubscribe", "list-unsubscribe-post",
     "feedback-id", "x-auto-response-suppress", "auto-submitted", "mime-version", "content-type",
-    "content-transfer-encoding",
+    "content-transfer-encoding", "x-report-id",
 }  # fmt: skip
 
 
@@ -70,7 +70,7 @@ async def test_a_share_arrives_after_its_sender_has_said_yes(
         ) is (Asked.CONFIRM)
         await Sender(database, settings, relay, clock=clock, owner="a").send_due()
         question, said = read(server.mails[0].content)
-        assert set(map(str.lower, question.keys())) == HEADERS - {"reply-to"}
+        assert set(map(str.lower, question.keys())) == HEADERS - {"reply-to", "x-report-id"}
         assert (server.mails[0].recipient, "홍길동" in said, FRIEND in said) == (SENDER, False, False)
 
         link = re.search(rf"{re.escape(BASE_URL)}/share/\w+", said)
@@ -86,6 +86,7 @@ async def test_a_share_arrives_after_its_sender_has_said_yes(
         assert (share["to"], share["reply-to"]) == (FRIEND, SENDER)
         assert share["subject"] == "[가온일보] 기사 1"
         assert "> 같이 읽고 싶습니다." in words
+        assert f"(신고번호 {share['x-report-id']})" in words
         assert "192.0.2.1" not in server.mails[1].content.decode()
 
         never = str(share["list-unsubscribe"]).strip("<>")

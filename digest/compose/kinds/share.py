@@ -29,17 +29,11 @@ KEPT_DAYS = 7
 
 def compose(renderer: Renderer, settings: Settings, *, article: Article, share: NewShare) -> Mail:
     """Compose the mail to the friend. Raises `TemplateError` for a mistake in a template."""
-    whole = whole_article(article, settings, words(share.language))
-    mail = _compose(renderer, settings, whole, share)
-    count = len(whole.paragraphs)
-    if not count or _fits(mail, settings):
-        return mail
-
-    def fits_without(left_out: int) -> bool:
-        return _fits(_compose(renderer, settings, whole.cut_to(count - left_out), share), settings)
-
-    left_out = bisect.bisect_left(range(count), True, key=fits_without)
-    return _compose(renderer, settings, whole.cut_to(count - left_out), share)
+    context = _fitting(renderer, settings, article, share)
+    stream = single.share_stream(
+        settings, MessageKind.SHARE, share.language, reply_to=share.sender, report_id=share.report_id
+    )
+    return single.compose(renderer, stream, share.language, context, slots=[splice.NEVER_URL])
 
 
 def preview(
@@ -66,9 +60,10 @@ def preview(
         created_at=article.first_seen_at,
         expires_at=article.first_seen_at,
     )
-    mail = with_nobodys_link(compose(renderer, settings, article=article, share=share), settings)
+    context = _fitting(renderer, settings, article, share)
+    html = with_nobodys_link(Mail("", b"", b"", _html(renderer, context, language)), settings).html
     # The links open beside the frame: inside it pages refuse to be shown.
-    return mail.html.decode().replace("<head>", '<head><base target="_blank">', 1)
+    return html.decode().replace("<head>", '<head><base target="_blank">', 1)
 
 
 def subject(renderer: Renderer, settings: Settings, article: Article, language: str) -> str:
@@ -91,8 +86,23 @@ def specimen(renderer: Renderer, settings: Settings, language: str) -> Composed:
     return Composed(compose(renderer, settings, article=article, share=share))
 
 
-def _compose(renderer: Renderer, settings: Settings, whole: WholeArticle, share: NewShare) -> Mail:
-    context = {
+def _fitting(renderer: Renderer, settings: Settings, article: Article, share: NewShare) -> dict[str, object]:
+    """Return what the templates are given, with as much of the text as a mail can hold."""
+    whole = whole_article(article, settings, words(share.language))
+    count = len(whole.paragraphs)
+
+    def fits_without(left_out: int) -> bool:
+        context = _context(settings, whole.cut_to(count - left_out), share)
+        return _size(_html(renderer, context, share.language), settings) <= MAX_HTML_BYTES
+
+    left_out = 0
+    if count and not fits_without(0):
+        left_out = bisect.bisect_left(range(count), True, lo=1, key=fits_without)
+    return _context(settings, whole.cut_to(count - left_out), share)
+
+
+def _context(settings: Settings, whole: WholeArticle, share: NewShare) -> dict[str, object]:
+    return {
         **single.imprint(settings, share.language),
         "article": whole.article,
         "paragraphs": whole.paragraphs,
@@ -107,10 +117,13 @@ def _compose(renderer: Renderer, settings: Settings, whole: WholeArticle, share:
         "subscribe_url": links.subscribe_url(settings.base_url),
         "never_url": splice.marker(splice.NEVER_URL),
     }
-    stream = single.share_stream(settings, MessageKind.SHARE, share.language, reply_to=share.sender)
-    return single.compose(renderer, stream, share.language, context, slots=[splice.NEVER_URL])
 
 
-def _fits(mail: Mail, settings: Settings) -> bool:
+def _html(renderer: Renderer, context: dict[str, object], language: str) -> bytes:
+    return single.html(renderer, MessageKind.SHARE, language, context, slots=[splice.NEVER_URL])
+
+
+def _size(html: bytes, settings: Settings) -> int:
+    """Return the size of the HTML with the friend's link in it."""
     never = links.never_url(settings.base_url, "x" * TOKEN_LENGTH).encode()
-    return len(splice.Spliced.parse(mail.html).fill({splice.NEVER_URL: never})) <= MAX_HTML_BYTES
+    return len(splice.Spliced.parse(html).fill({splice.NEVER_URL: never}))
