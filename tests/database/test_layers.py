@@ -1,10 +1,12 @@
 """One article out of what its source lists and what its page says; and what of a change is worth telling."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
 from digest.database.layers import merged, substantial_change
+from digest.database.revisions import revision_row, text_of
 from digest.models.articles import ArticleText, PageText, Picture
 
 BODY = (
@@ -30,6 +32,15 @@ def test_the_page_fills_in_what_the_list_does_not_hold() -> None:
         "홍길동 기자",
     )
     assert text.section == "시정"
+
+
+def test_page_for_telephones_is_kept_with_the_text_it_was_found_with() -> None:
+    """Shares link to it; revisions from before it was read have none."""
+    text = merged(LISTED, replace(PAGE, mobile_link="https://m.gaon.example/news/view.php?idx=7"))
+    row = revision_row(1, 1, text, datetime(2026, 11, 23, tzinfo=UTC))
+    assert text_of(row["title"], row["link"], row["text"]) == text
+    older = {name: value for name, value in row["text"].items() if name != "mobile_link"}
+    assert text_of(row["title"], row["link"], older).mobile_link == ""
 
 
 def test_an_unread_page_changes_nothing() -> None:
