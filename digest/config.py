@@ -115,6 +115,10 @@ class Settings(BaseModel):
         ("Delivered-To", "X-Original-To", "Envelope-To", "To", "Cc"), examples=["Delivered-To To Cc"]
     )
 
+    # Webhooks of providers
+    hook_ses_topics: tuple[str, ...] = Field((), examples=["arn:aws:sns:ap-northeast-2:123456789012:news-bounces"])
+    hook_sendgrid_key: str = Field("", pattern=r"^[A-Za-z0-9+/=]*$", examples=["MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE"])
+
     # Pages, database, files
     base_url: str = Field(examples=["https://news.example.kr"])
     web_host: str = Field("127.0.0.1", min_length=1)
@@ -300,7 +304,7 @@ class Settings(BaseModel):
             raise ValueError(f"{value!r} is neither yes nor no")
         return value == "yes" if isinstance(value, str) else value
 
-    @field_validator("private_hosts", "seed_addresses", "inbound_imap_headers", mode="before")
+    @field_validator("private_hosts", "seed_addresses", "inbound_imap_headers", "hook_ses_topics", mode="before")
     @classmethod
     def _list(cls, value: object) -> object:
         return tuple(value.replace(",", " ").split()) if isinstance(value, str) else value
@@ -405,6 +409,11 @@ class Settings(BaseModel):
     @model_validator(mode="after")
     def _doors(self) -> Self:
         """Check what belongs together about mail that comes back."""
+        if wrong := [each for each in self.hook_ses_topics if not each.startswith("arn:aws")]:
+            raise ValueError(
+                f"HOOK_SES_TOPICS: {wrong[0]} is no ARN of a topic. Write it as the SNS console shows it, for example "
+                "HOOK_SES_TOPICS=arn:aws:sns:ap-northeast-2:123456789012:news-bounces"
+            )
         if not self.has_door:
             return self
         if not self.inbound_address:

@@ -160,5 +160,9 @@ class BadAddressError(GiveUpError):
         self.why = why
 
 
+class HookRefusedError(GiveUpError):
+    """What was posted to a webhook is not its provider's, too old, or cannot be read."""
+
+
 class BadTokenError(GiveUpError):
     """A link's token is mistyped, forged, or for another purpose."""

@@ -23,6 +23,8 @@ from digest.database.tables import raw_mails
 from digest.errors import NotFoundError
 from digest.models.inbound import Acted, Door, Outcome, RawMail, StoredMail
 
+MAIL_DOORS = (Door.LMTP, Door.SMTP, Door.IMAP)
+
 _r = raw_mails.c
 _LONGEST_LEASE = timedelta(hours=1)  # a later one was made by a clock that was wrong
 _BLANK_LINE = re.compile(rb"\r?\n\r?\n")
@@ -85,10 +87,18 @@ def print_of(content: bytes) -> str:
     return hashlib.sha256(named.group(1) + b"\0" + body).hexdigest()
 
 
-async def claim(connection: Connection, *, owner: str, now: datetime, lease: timedelta, limit: int) -> list[RawMail]:
-    """Take up to `limit` kept mails that are due and nobody holds, the oldest first."""
+async def claim(
+    connection: Connection,
+    *,
+    owner: str,
+    now: datetime,
+    lease: timedelta,
+    limit: int,
+    doors: Collection[Door] = MAIL_DOORS,
+) -> list[RawMail]:
+    """Take up to `limit` kept mails of those doors that are due and nobody holds, the oldest first."""
     is_free = sa.or_(_r.lease_until.is_(None), _r.lease_until <= now, _r.lease_until > now + _LONGEST_LEASE)
-    due = sa.and_(_is_kept, _r.due_at <= now, is_free)
+    due = sa.and_(_is_kept, _r.due_at <= now, is_free, _r.door.in_(sorted(doors)))
     # A CTE is run once. A plain subquery PostgreSQL may run for every row, each time with the next `limit` rows.
     some = sa.select(_r.id).where(due).order_by(_r.id).limit(limit).with_for_update(skip_locked=True).cte("free")
     rows = await connection.execute(
@@ -99,6 +109,12 @@ async def claim(connection: Connection, *, owner: str, now: datetime, lease: tim
     )
     mails = [RawMail(*row) for row in rows]
     return sorted(mails, key=lambda mail: mail.id)
+
+
+async def count_waiting(connection: Connection, door: Door) -> int:
+    """Return how many mails of a door wait to be acted upon."""
+    waiting = sa.select(sa.func.count()).select_from(raw_mails).where(_is_kept, _r.door == door)
+    return int(await connection.scalar(waiting) or 0)
 
 
 async def take(connection: Connection, mail_id: int, *, owner: str, at: datetime) -> bool:

@@ -73,7 +73,7 @@ async def _settle(
         raise
     except Exception as error:
         failure("inbound.failed", exc_info=error, mail_id=mail.id)
-        await _put_off(database, mail, type(error).__name__, now=clock())
+        await put_off(database, mail, type(error).__name__, now=clock())
         return False
     if acted is None:
         return False
@@ -126,7 +126,8 @@ async def _noted(database: Database, mail: RawMail, acted: Acted, now: datetime,
     return acted
 
 
-async def _put_off(database: Database, mail: RawMail, why: str, *, now: datetime) -> None:
+async def put_off(database: Database, mail: RawMail, why: str, *, now: datetime) -> None:
+    """Note that acting failed; it is tried again, ever later, and a person hears of it."""
     async with database.begin() as connection:
         tries = await raw_mails.put_off(connection, mail.id, why, pauses=_PAUSES, at=now)
         if tries is None:

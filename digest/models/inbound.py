@@ -9,11 +9,12 @@ from digest.addresses import Address
 
 
 class Door(StrEnum):
-    """Which way a mail came in."""
+    """Which way a mail came in. `hook`: no mail, but what a provider told of one by its webhook."""
 
     LMTP = "lmtp"
     SMTP = "smtp"
     IMAP = "imap"
+    HOOK = "hook"
 
 
 class Outcome(StrEnum):

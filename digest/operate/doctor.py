@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -23,6 +24,7 @@ from digest.clock import Clock, utc_now
 from digest.config import Settings
 from digest.database import Database, alerts, blocks, migrate, sources
 from digest.database.connection import server_time
+from digest.deliver.webhooks import WEBHOOKS
 from digest.errors import DigestError, SettingsError
 from digest.models.deliveries import RelaySpec, Tls
 from digest.models.editions import Block
@@ -67,6 +69,7 @@ async def examine(env_file: Path = config.ENV_FILE, *, clock: Clock = utc_now) -
     found += check_clock(settings, now)
     found += check_editions(settings, now)
     found += check_seeds(settings)
+    found += check_hooks(settings)
     found += await _careful("data folder", lambda: _wrapped(check_folder(settings)))
     found += await _careful("templates", lambda: _wrapped(check_templates(settings)))
     found += await _careful("database", lambda: check_database(settings, clock))
@@ -98,6 +101,21 @@ def check_env_file(env_file: Path) -> list[Check]:
         todo = "Fine for this program. A shell or docker compose that reads the file would replace it: use NAME_FILE."
         found.append(Check(".env", Verdict.WARN, says, todo))
     return found or [Check(".env", Verdict.OK, f"{env_file} is readable by its owner only")]
+
+
+def check_hooks(settings: Settings) -> list[Check]:
+    """Look whether the webhooks that are set can check signatures."""
+    names = [name for name, adapter in WEBHOOKS.items() if adapter.is_on(settings)]
+    if not names:
+        return []
+    if find_spec("cryptography") is None:
+        says = f"{', '.join(names)}: signatures cannot be checked, so what comes waits and is never believed"
+        return [Check("webhooks", Verdict.FAIL, says, "Install the extra: pip install 'newspaper-digest[dkim]'")]
+    if "ses" in names and not settings.bounce_address:
+        says = "ses: SES rewrites Message-IDs, so its notices are known only if the topics include the original headers"
+        return [Check("webhooks", Verdict.WARN, says, "Set BOUNCE_ADDRESS, or include original headers at the topic.")]
+    posted = ", ".join(f"{settings.base_url}/hooks/{name}" for name in names)
+    return [Check("webhooks", Verdict.OK, f"providers post to {posted}")]
 
 
 def check_base_url(settings: Settings) -> list[Check]:

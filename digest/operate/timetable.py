@@ -13,8 +13,8 @@ from digest.collect import collector, visits
 from digest.compose import editor, renewal
 from digest.database import choices, fresh_links, kept_mails, notices, robots, stories
 from digest.deliver import mx, pace, settle
-from digest.errors import DatabaseUnavailableError
-from digest.inbound import refusals, route
+from digest.errors import DatabaseUnavailableError, SourceUnreachableError
+from digest.inbound import hooks, refusals, route
 from digest.operate import notify
 from digest.operate.house import House
 from digest.share import stops
@@ -115,6 +115,19 @@ async def check_advert_consents(house: House) -> None:
     await advert_checks.check(house.database, house.settings, house.renderer, now=house.clock())
 
 
+async def hear_hooks(house: House) -> None:
+    """Hear what providers told by webhook. Certificates and confirmations go through the guarded client."""
+
+    async def fetch(url: str) -> bytes:
+        answer = await house.outbound.get(url, timeout_seconds=10, max_bytes=100_000)
+        if answer.status != 200:
+            raise SourceUnreachableError(f"it answered {answer.status}")
+        return answer.body
+
+    database, settings, renderer = house.database, house.settings, house.renderer
+    await hooks.act_due(database, settings, renderer, fetch, clock=house.clock, owner=house.owner)
+
+
 async def hear_refusals(house: House) -> None:
     """Count what relays refused at once against readers, as if it had come back."""
     await refusals.hear_refusals(house.database, house.settings, house.renderer, now=house.clock())
@@ -165,5 +178,6 @@ PASSES = (
     Pass("pauses", 60, return_from_pauses),
     Pass("pace", 60, keep_pace),
     Pass("refusals", 60, hear_refusals),
+    Pass("hooks", 10, hear_hooks),
     Pass("domains", 43200, learn_domains),
 )

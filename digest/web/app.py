@@ -19,7 +19,7 @@ from digest.config import Settings
 from digest.database import Database
 from digest.errors import TryLaterError
 from digest.subscribe.together import Together
-from digest.web import api, outbox, preferences, privacy, sample, share
+from digest.web import api, hooks, outbox, preferences, privacy, sample, share
 from digest.web import metrics as metrics_page
 from digest.web import subscribe as subscribe_pages
 from digest.web.api_problems import Refusals
@@ -62,6 +62,7 @@ def build(
         routes += share.routes(share.SharePages(database, settings, clock, templates, renderer, policy))
     routes += privacy.routes(settings, templates)
     routes += api.routes(database, settings, clock, templates, renderer)
+    routes += hooks.routes(database, settings, clock)
     quiet = set(_QUIET)
     if kept_mails is not None:
         routes += outbox.routes(templates, policy, kept_mails)

@@ -26,8 +26,9 @@ from digest.config import Settings
 from digest.events import event, failure
 
 MAX_BODY_BYTES = 16 * 1024
+MAX_HOOK_BYTES = 262_144  # what a provider's webhook may post
 BODY_TIMEOUT_SECONDS = 10
-OPEN_TO_OTHER_SITES = ("/u/", "/never/", "/api/")
+OPEN_TO_OTHER_SITES = ("/u/", "/never/", "/api/", "/hooks/")
 FORM_FOR_OTHER_SITES = "/subscribe"
 
 _LOOKS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -206,14 +207,15 @@ class _BodyTooLargeError(Exception):
 
 async def _read_body(scope: Scope, receive: Receive) -> bytes:
     announced = Headers(scope=scope).get("content-length", "")
-    if announced.isdecimal() and (len(announced) > 9 or int(announced) > MAX_BODY_BYTES):
+    most = MAX_HOOK_BYTES if scope["path"].startswith("/hooks/") else MAX_BODY_BYTES
+    if announced.isdecimal() and (len(announced) > 9 or int(announced) > most):
         raise _BodyTooLargeError
     body, more = b"", True
     while more:
         message = await receive()
         body += message.get("body", b"")
         more = message["type"] == "http.request" and message.get("more_body", False)
-        if len(body) > MAX_BODY_BYTES:
+        if len(body) > most:
             raise _BodyTooLargeError
     return body
 

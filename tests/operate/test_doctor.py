@@ -196,3 +196,15 @@ def test_a_data_folder_that_is_a_file_fails(tmp_path: Path) -> None:
     [check] = doctor.check_folder(make_settings(data_dir=tmp_path / "var"))
 
     assert check.verdict is Verdict.FAIL
+
+
+def test_webhooks_without_the_library_that_checks_signatures_are_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing that comes would ever be believed, and nobody would see why."""
+    settings = make_settings(hook_sendgrid_key="MFkw")
+    monkeypatch.setattr(doctor, "find_spec", lambda name: None)
+
+    (check,) = doctor.check_hooks(settings)
+
+    assert check.verdict is doctor.Verdict.FAIL
+    assert "[dkim]" in check.todo
+    assert doctor.check_hooks(make_settings()) == []
