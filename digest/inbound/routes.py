@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar
 
 from digest.config import Settings
 from digest.database import Connection
-from digest.inbound import hear, leaving
+from digest.inbound import hear, leaving, people
 from digest.inbound.arrival import Arrival, Means
 from digest.models.inbound import Acted
 
@@ -34,4 +34,6 @@ ROUTES: tuple[Route[Any], ...] = (  # Any: each row has a finding of its own
     Route("leave", leaving.question, leaving.leave),
     Route("never", leaving.never_question, leaving.refuse),
     Route("notice", hear.question, hear.act),
+    Route("machines", people.machine_question, people.put_aside),
+    Route("people", people.person_question, people.hear),
 )

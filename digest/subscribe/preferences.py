@@ -124,6 +124,24 @@ async def save(
     return saved
 
 
+async def save_within(
+    connection: Connection, settings: Settings, subscriber_id: int, wanted: Choices, *, now: datetime
+) -> Followed | None:
+    """Do the same in the caller's transaction, for who chooses by writing a mail.
+
+    There nothing can be composed: what waits and is wanted in a form that nobody had comes as it was.
+    """
+    await choices.wait_for_releases(connection)
+    if not await choices.save(connection, subscriber_id, wanted, at=now):
+        return None
+    try:
+        async with connection.begin_nested():
+            return await waiting.follow(connection, settings, subscriber_id, wanted, {}, now=now)
+    except MissingFormsError as error:
+        as_they_were: dict[Form, Late | None] = dict.fromkeys(error.forms)
+        return await waiting.follow(connection, settings, subscriber_id, wanted, as_they_were, now=now)
+
+
 async def _may_have_composed(database: Database, reader: Subscriber, now: datetime) -> bool:
     """Count one more form composed for a reader; False if there were many today: each costs work and a stored mail."""
     day = timedelta(days=1)
