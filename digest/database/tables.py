@@ -270,6 +270,8 @@ editions = sa.Table(
     _time("looked_at"),  # when its articles' pages were looked at once more, before it was composed
     _time("stale_at"),  # something it shows was withdrawn: nothing more goes out until it is composed anew
     _time("released_at"),
+    sa.Column("refusals", sa.Integer, nullable=False, server_default="0"),  # in a row, of the mail; see `refusals`
+    _time("refused_at"),  # the first of them
     _time("done_at"),
     _time("recipients_erased_at"),  # its deliveries hold no addresses any more (`subscribe.personal`)
     sa.UniqueConstraint("slot", "planned_at"),

@@ -1,7 +1,7 @@
 """The circuit breaker: notice that it is our mail that is refused, and stop before it burns through the list.
 
 In: every outcome. A refusal of the mail (`mail_problem`) costs no reader a try and is counted in memory, per edition
-and provider, since somebody last took the edition:
+and provider, since somebody last took the edition, and for all workers in the ledger (`database.refusals`):
 
     five in a row, and nobody else takes it     -> the edition is held
     five at one provider, and others take it    -> that provider is paused, the others get theirs
@@ -18,6 +18,7 @@ Alerts: `edition:ID`, `provider:NAME`, `mails:refused`.
 
 from collections import Counter
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from digest.deliver.stops import Stops
 from digest.models.deliveries import Delivery, DeliveryState, Outcome
@@ -35,11 +36,13 @@ class _Record:
     taken: set[str] = field(default_factory=set)
     row: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
+    took: bool = True  # one was taken since a refusal was last counted for all workers
     aside: str = ""  # the provider that was set aside until others were tried, and what it said
     aside_problem: str = ""
 
     def take(self, where: str) -> None:
         self.taken.add(where)
+        self.took = True
         if self.refused:
             self.row.clear()
             del self.refused[where]
@@ -100,17 +103,12 @@ class Breaker:
         if self._stops.covers(delivery):
             return outcome  # was on the wire; it is decided already, or will be when others were tried
         if record.is_refused_everywhere(where):
-            if delivery.provider and record.is_untried_elsewhere(where) and not record.aside:
-                record.aside, record.aside_problem = where, outcome.mail_problem
-                self._stops.set_aside(delivery.provider)
-                return outcome
-            del self._records[edition_id]
-            why = f"{_IN_A_ROW} mails of it were refused in a row. {outcome.mail_problem}"
-            text = (
-                f"Edition {edition_id} is held: {why} Look at it with: digest editions show {edition_id}. Send it on "
-                f"with: digest editions release {edition_id}, or give it up with: digest editions cancel {edition_id}"
-            )
-            self._stops.hold_edition(edition_id, why=why, text=text)
+            self._hold(record, edition_id, delivery, where, outcome.mail_problem)
+        elif not record.is_taken_elsewhere(where):
+            # Too few here; with those of the other workers it may be enough.
+            begins_anew, record.took = record.took and bool(record.taken), False
+            decide = partial(self._hold, record, edition_id, delivery, where, outcome.mail_problem)
+            self._stops.count_refusal(edition_id, begins_anew=begins_anew, enough=_IN_A_ROW, decide=decide)
         elif record.is_refused_at(where) and delivery.provider:
             self._pause(record, edition_id, where, outcome.mail_problem)
         elif record.is_refused_at(where):
@@ -118,6 +116,20 @@ class Breaker:
             self._stops.tell_of_domain(where, f"{text} {outcome.mail_problem}")
             return replace(outcome, charged=True)
         return outcome
+
+    def _hold(self, record: _Record, edition_id: int, delivery: Delivery, where: str, problem: str) -> None:
+        """Hold the edition, unless only one provider was tried: then that is set aside until others were."""
+        if delivery.provider and record.is_untried_elsewhere(where) and not record.aside:
+            record.aside, record.aside_problem = where, problem
+            self._stops.set_aside(delivery.provider)
+            return
+        self._records.pop(edition_id, None)
+        why = f"{_IN_A_ROW} mails of it were refused in a row. {problem}"
+        text = (
+            f"Edition {edition_id} is held: {why} Look at it with: digest editions show {edition_id}. Send it on "
+            f"with: digest editions release {edition_id}, or give it up with: digest editions cancel {edition_id}"
+        )
+        self._stops.hold_edition(edition_id, why=why, text=text)
 
     def _pause(self, record: _Record, edition_id: int, provider: str, problem: str) -> None:
         del record.refused[provider]

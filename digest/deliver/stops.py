@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 from math import inf
 
 from digest.clock import Clock, monotonic_seconds
-from digest.database import Database, alerts, editions, paces
+from digest.database import Database, alerts, editions, paces, refusals
 from digest.database.connection import Connection
 from digest.deliver.waiting import cancelled
 from digest.errors import DatabaseUnavailableError
@@ -55,6 +55,7 @@ class Stops:
         """Hold the edition: `why` is its reason, `text` the alert. Return False if that is being done already."""
 
         async def hold(connection: Connection) -> None:
+            await refusals.forget(connection, edition_id)
             if await editions.mark_held(connection, edition_id, states=_GOES_OUT, reason=why):
                 await alerts.raise_alert(connection, f"edition:{edition_id}", text, at=self._clock())
                 warning("edition.held", edition_id=edition_id, reason="refused")
@@ -70,6 +71,23 @@ class Stops:
             warning("provider.paused", provider=provider)
 
         return self._begin(_provider(provider), pause)
+
+    def count_refusal(self, edition_id: int, *, begins_anew: bool, enough: int, decide: Callable[[], None]) -> None:
+        """Count a refusal for all workers; `decide` when there are `enough` in a row and nobody took a mail since.
+
+        `begins_anew`: this worker had one accepted since it last told of a refusal.
+        """
+
+        async def count(connection: Connection) -> None:
+            counted = await refusals.count(connection, edition_id, at=self._clock(), begins_anew=begins_anew)
+            if counted is None or counted[0] < enough:
+                return
+            if await refusals.is_taken_since(connection, edition_id, counted[1]):
+                await refusals.forget(connection, edition_id)
+            else:
+                decide()
+
+        self._start("", count)
 
     def set_aside(self, provider: str) -> None:
         """Send nothing to a provider for a second, so that others are tried first. Nothing is stored, nobody told."""

@@ -1,6 +1,7 @@
 """The circuit breaker: a mail that is refused for what it is does not burn through the list."""
 
 from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -121,6 +122,44 @@ async def test_refused_mails_that_are_no_editions_are_told_and_charged(database:
     assert {(row["state"], row["attempts"]) for row in await ledger.rows(database)} == {(DEFERRED, 1)}
 
 
+# ── several workers ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def _hear(database: Database, clock: StoppedClock, breaker: Breaker, stops: Stops, edition_id: int) -> None:
+    """Let a worker hear that a mail of the edition was refused, and write down what it makes of it."""
+    breaker.heard(replace(_delivery(".city.kr"), edition_id=edition_id), _REFUSED)
+    await stops.finish(5)  # the count
+    await stops.finish(5)  # the hold that may follow
+    clock.advance(seconds=1)
+
+
+async def test_five_refusals_of_all_workers_together_hold_the_edition(database: Database, clock: StoppedClock) -> None:
+    """Ten workers would otherwise burn fifty readers' mails before the first of them has heard five."""
+    edition = await ledger.make_edition(database, at=clock(), readers=3)
+    all_stops = [Stops(database, clock) for _ in range(3)]
+    workers = [(Breaker(stops), stops) for stops in all_stops]
+    for number in range(4):
+        await _hear(database, clock, *workers[number % 3], edition.id)
+    before = await ledger.edition_state(database, edition.id)
+    await _hear(database, clock, *workers[1], edition.id)
+
+    assert (before, await ledger.edition_state(database, edition.id)) == (EditionState.RELEASED, EditionState.HELD)
+    assert list(await _alerts(database)) == [f"edition:{edition.id}"]
+
+
+async def test_what_another_worker_had_accepted_ends_the_row(database: Database, clock: StoppedClock) -> None:
+    """It was not the mail, then."""
+    edition = await ledger.make_edition(database, at=clock(), readers=3)
+    all_stops = [Stops(database, clock) for _ in range(3)]
+    workers = [(Breaker(stops), stops) for stops in all_stops]
+    for number in range(6):
+        if number == 2:
+            await ledger.set_deliveries(database, edition.delivery_ids[:1], state=ACCEPTED, settled_at=clock())
+        await _hear(database, clock, *workers[number % 3], edition.id)
+
+    assert await ledger.edition_state(database, edition.id) is EditionState.RELEASED
+
+
 # ── who is stopped, without a server ─────────────────────────────────────────────────────────────────────────────
 
 
@@ -132,6 +171,9 @@ class _Stopped(Stops):
 
     def covers(self, delivery: Delivery) -> bool:
         return False
+
+    def count_refusal(self, edition_id: int, **_: object) -> None:
+        pass  # of one worker alone
 
     def set_aside(self, provider: str) -> None:
         self.what.append(f"aside {provider}")

@@ -195,6 +195,8 @@ def upgrade() -> None:
         sa.Column("looked_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("stale_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("released_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("refusals", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("refused_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("done_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("recipients_erased_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_editions"),
