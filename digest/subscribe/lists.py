@@ -11,7 +11,7 @@ files, which no spreadsheet takes for a formula.
 import csv
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 
@@ -19,6 +19,7 @@ from digest.errors import FixSetupError
 
 _ENCODINGS = ("utf-8-sig", "cp949")
 _DELIMITERS = ",;\t"
+_HEADS_SHOWN = 8
 # fmt: off
 _ADDRESS = frozenset((
     "이메일", "이메일주소", "메일", "메일주소", "구독자이메일", "전자우편", "전자우편주소", "email", "emailaddress",
@@ -81,13 +82,44 @@ def read_list(content: bytes) -> list[Line]:
 
     Raises `FixSetupError` for bytes in another encoding, or a list in which no column of addresses can be found.
     """
-    text = _text(content)
-    first = next((line for line in text.splitlines() if line.strip()), "")
-    delimiter = max(_DELIMITERS, key=first.count)
     try:
-        return list(_lines(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)))
+        return list(_lines(_reader(content)))
     except csv.Error as error:
         raise FixSetupError(f"The list is no CSV: {error}.") from error
+
+
+def tell_columns(content: bytes) -> str:
+    """Say which heads of a list are read as what, and which are left alone; empty for a list without heads.
+
+    For the operator to see before anything is taken over: other services name their columns as they like. The list
+    must be one that `read_list` has read.
+    """
+    heads = next((cells for cells in _reader(content) if any(cell.strip() for cell in cells)), [])
+    columns = _columns(heads)
+    if columns is None:
+        return ""
+    taken = {
+        "address": (columns.address,),
+        "state": () if columns.state is None else (columns.state,),
+        "day of consent": columns.since,
+        "left on": columns.ended,
+        "advertising": () if columns.advert is None else (columns.advert,),
+    }
+    told = [f"{what}: {_named(heads, places)}" for what, places in taken.items() if places]
+    read = {index for places in taken.values() for index in places}
+    others = [index for index in range(len(heads)) if index not in read and heads[index].strip()]
+    return "; ".join([*told, *([f"not read: {_named(heads, others)}"] if others else [])])
+
+
+def _reader(content: bytes) -> Iterator[list[str]]:
+    text = _text(content)
+    first = next((line for line in text.splitlines() if line.strip()), "")
+    return csv.reader(io.StringIO(text, newline=""), delimiter=max(_DELIMITERS, key=first.count))
+
+
+def _named(heads: list[str], places: Sequence[int]) -> str:
+    shown = ", ".join(heads[index].strip()[:40] for index in places[:_HEADS_SHOWN])
+    return f"{shown} …" if len(places) > _HEADS_SHOWN else shown
 
 
 def safe_cell(text: str) -> str:

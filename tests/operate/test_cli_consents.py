@@ -38,6 +38,7 @@ def test_an_import_is_shown_first_and_every_refused_line_has_its_reason(commands
     before = commands.json("subscribers", "list")["subscribers"]
     done = commands("subscribers", "import", "list.csv", *SOURCE, "--yes", code=1)
 
+    assert "Columns: address: 이메일; state: 구독 상태." in shown.stdout
     assert "4 lines: 1 new, 0 readers already, 3 refused." in shown.stdout
     assert before == []
     assert "1 imported." in done.stdout

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from digest.errors import FixSetupError
-from digest.subscribe.lists import read_list, safe_cell
+from digest.subscribe.lists import read_list, safe_cell, tell_columns
 
 STIBEE = (
     "이메일 주소,이름,구독 상태,구독일,광고성 정보 수신 동의\n"
@@ -84,3 +84,24 @@ def test_a_cell_that_a_spreadsheet_would_calculate_comes_back_as_it_was() -> Non
 
     assert not cell.startswith("=")
     assert read_list(f"email\n{cell}\n".encode())[0].address == "=1+1@x.example"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (
+            STIBEE,
+            "address: 이메일 주소; state: 구독 상태; day of consent: 구독일; advertising: 광고성 정보 수신 동의; "
+            "not read: 이름",
+        ),
+        (
+            LISTMONK,
+            "address: email; state: status; day of consent: created_at; not read: uuid, name, attributes, updated_at",
+        ),
+        ("E-Mail;Vorname\nkim@naver.example;Kim\n", "address: E-Mail; not read: Vorname"),
+        ("kim@naver.example\n", ""),
+    ],
+)
+def test_what_each_column_is_taken_for_can_be_told(text: str, told: str) -> None:
+    """Services name their columns as they like: a state that was not found must be seen before anybody is imported."""
+    assert tell_columns(text.encode()) == told

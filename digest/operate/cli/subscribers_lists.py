@@ -47,9 +47,11 @@ def import_(
     if not source.strip():
         raise typer.BadParameter("Say where and when these people agreed.", param_hint="--source")
     from digest.operate.cli.subscribers import slots_of
-    from digest.subscribe.lists import read_list
+    from digest.subscribe.lists import read_list, tell_columns
 
-    lines = read_list(file.read_bytes())
+    content = file.read_bytes()
+    lines = read_list(content)
+    say(f"Columns: {tell_columns(content) or 'no heads; the first one with an address'}.")
 
     async def act(settings: "Settings", database: "Database") -> "tuple[Plan, int | None]":
         from digest.operate import operator
