@@ -54,10 +54,19 @@ _OFFICES = (
 )
 _SURNAMES = (
     "김이박최정강조윤장임한오서신권황안송류전홍고문양손배백허유남심노하곽성차주우구민진지엄채원천방공"
-    "현함변염여추도소석선설마길연위표명기반왕금옥육인맹제모탁국은편용"
+    "현함변염여추도소석선설마길연위표명기반왕금옥육인맹제모탁국은편용어봉피복태형예경승옹범빈"
 )
 _PERSON = re.compile(rf"(?<![가-힣])([{_SURNAMES}][가-힣]{{2}})\s(?:[가-힣]{{0,8}}?)(?:{_OFFICES})")
 _NO_PERSON = re.compile(r"[시군구도동읍면회부과팀장원청서단들의은는을를에인한로]$")
+_HOUSE = re.compile(
+    rf"(?P<house>[가-힣A-Za-z0-9]{{2,15}})\s?\((?:대표이사|대표|회장|사장|이사장|원장|관장|총장|협회장|조합장|위원장|단장|소장)\s?"
+    rf"(?P<head>[{_SURNAMES}][가-힣]{{1,3}})\)"
+)
+# What is quoted by its name: a bill, a festival, a campaign. Other quotes are words that each paper picks.
+_NAMED = re.compile(
+    r"[‘'「『<](?P<name>[^‘’'「」『』<>]{2,40}?(?:법|조례|사업|축제|대회|공모전|프로젝트|캠페인|전시회|콘서트|포럼|아카데미|챌린지))"
+    r"(?:\s?(?:일부|전부)?\s?개정(?:법률)?안|안)?[’'」』>]"
+)
 _ANNOUNCED = re.compile(r"\d{1,2}일\s?(?:오전|오후)?\s?(?=밝혔|전했|말했|알렸|발표했|강조했|설명했|덧붙|안내했)")
 _NUMBER = re.compile(
     r"(?P<ordinal>(?<![가-힣])제\s?)?(?P<value>\d[\d,]*(?:\.\d+)?(?:\s?[조억만천백]+(?:\s?\d[\d,]*\s?[만천백]*)?)?)"
@@ -66,6 +75,7 @@ _NUMBER = re.compile(
 _PART = re.compile(r"([\d,.]+)\s?([조억만천백]*)")
 _TIMES = {"조": 10**12, "억": 10**8, "만": 10**4, "천": 10**3, "백": 10**2}
 _TURNS = frozenset("회차기대호탄편")
+_ENOUGH_FIGURES, _AGREEING = 4, 0.6
 _NO_AMOUNT = frozenset("시분")  # of the clock: papers leave them out or write 14시 for 오후 2시
 
 # Of each line a headline names one: the other is another stage, side or part of the matter.
@@ -80,7 +90,8 @@ _EITHER = (
 
 _NAMES = {
     "province": "province", "city": "town", "town": "village or quarter", "school": "school", "person": "person",
-    "turn": "number of a series", "day": "day", "month": "month", "sum": "number", "stage": "stage or side",
+    "house": "house", "named": "named matter", "turn": "number of a series", "day": "day", "month": "month",
+    "sum": "number", "stage": "stage or side",
 }  # fmt: skip
 
 
@@ -105,10 +116,17 @@ def contradiction(one: Facts, other: Facts) -> str:
     for kind in ("stage", "day", "month", "person"):
         if said := _other(one.title, other.title, kind, one.whole, other.whole):
             return said
-    for kind in ("day", "person"):
+    for kind in ("day", "person", "house", "named"):
         if said := _neither(one, other, kind):
             return said
     return _other_numbers(one.whole, other.whole)
+
+
+def agree(one: Facts, other: Facts) -> bool:
+    """Whether two texts name so many of the same numbers that chance is out of the question."""
+    left, right = _figures(one.whole), _figures(other.whole)
+    common, fewer = len(left & right), min(len(left), len(right))
+    return common >= _ENOUGH_FIGURES and common >= _AGREEING * fewer
 
 
 def _other(
@@ -133,12 +151,15 @@ def _neither(one: Facts, other: Facts, kind: str) -> str:
 
 def _other_numbers(mine: frozenset[str], theirs: frozenset[str]) -> str:
     """Less than half of the fewer numbers are among the others; a short copy of a text brings its numbers along."""
-    kinds = ("day", "sum", "turn")
-    left, right = ({fact for fact in facts if fact.startswith(kinds)} for facts in (mine, theirs))
+    left, right = _figures(mine), _figures(theirs)
     fewer = min(len(left), len(right))
     if fewer < 3 or len(left & right) * 2 >= fewer:
         return ""
     return f"other numbers: {len(left & right)} of {fewer} agree"
+
+
+def _figures(facts: frozenset[str]) -> set[str]:
+    return {fact for fact in facts if fact.startswith(("day", "sum", "turn"))}
 
 
 def _in_words(kind: str, left: frozenset[str], right: frozenset[str]) -> str:
@@ -156,7 +177,7 @@ def _units(facts: frozenset[str], kind: str) -> list[str]:
 
 def _found(text: str) -> set[str]:
     """Return every fact that `text` names."""
-    return _places(text) | _people(text) | _numbers(text)
+    return _places(text) | _people(text) | _numbers(text) | _names(text)
 
 
 def _places(text: str) -> set[str]:
@@ -174,6 +195,13 @@ def _places(text: str) -> set[str]:
 def _people(text: str) -> set[str]:
     names = (match[1] for match in _PERSON.finditer(text))
     return {f"person {name}" for name in names if not _NO_PERSON.search(name)}
+
+
+def _names(text: str) -> set[str]:
+    """Return the houses that are named with who leads them, and what is quoted by its name."""
+    houses = list(_HOUSE.finditer(text))
+    found = {f"house {match['house']}" for match in houses} | {f"person {match['head']}" for match in houses}
+    return found | {f"named {''.join(match['name'].split())}" for match in _NAMED.finditer(text)}
 
 
 def _numbers(text: str) -> set[str]:
