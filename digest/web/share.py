@@ -71,7 +71,8 @@ class SharePages:
             article_id = await shares.article_at(connection, _page_named_by(request))
         if article_id is None:
             raise HTTPException(404)
-        return RedirectResponse(links.share_url(self.templates.root, article_id), status_code=303)
+        to = links.share_url(self.templates.root, article_id)
+        return RedirectResponse(to, status_code=303, headers=_NOT_KEPT)
 
     async def form(self, request: Request) -> Response:
         """Show the form, or take it."""

@@ -13,7 +13,8 @@ from selectolax.lexbor import LexborHTMLParser
 
 from digest.config import Settings
 from digest.database import Database
-from digest.database.tables import messages, sources, subscribers
+from digest.database.identity import link_key
+from digest.database.tables import articles, messages, sources, subscribers
 from digest.models.deliveries import MessageKind
 from digest.models.readers import SubscriberState
 from digest.models.sources import Rights
@@ -73,6 +74,19 @@ async def test_every_way_of_writing_an_articles_address_leads_to_it(
     encoded = await client.get("/share", params={"url": written})
     plain = await client.get(f"/share?url={written.partition('#')[0]}")
     assert {(each.status_code, each.headers["location"]) for each in (encoded, plain)} == {(303, path)}
+
+
+async def test_address_an_article_asks_to_be_cited_by_leads_to_it(
+    client: httpx2.AsyncClient, database: Database, path: str
+) -> None:
+    """고유링크: readers have copied that one, and the one of the mobile site where the system is a known one."""
+    cited = "https://www.gaon.example/news/articleView.html?idxno=71428"
+    async with database.begin() as connection:
+        await connection.execute(sa.update(articles).values(cited_key=link_key(cited)))
+    for written in (cited, f"{cited}&sc_section_code=S1N1", cited.replace("www.", "m."), f"{cited}&utm_medium=app"):
+        found = await client.get("/share", params={"url": written})
+        assert (found.status_code, found.headers["location"]) == (303, path), written
+    assert found.headers["cache-control"] == "no-store"
 
 
 async def test_the_page_that_a_button_stands_in_is_the_article_it_sends(
