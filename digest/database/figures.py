@@ -10,12 +10,13 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from digest.database import raw_mails
+from digest.database import notices, raw_mails
 from digest.database.connection import Connection
 from digest.database.tables import alerts, attempts, deliveries, editions, is_waiting, sources, subscribers
 from digest.models.deliveries import DeliveryState, Lane
 from digest.models.editions import EditionState
 from digest.models.inbound import Door, Outcome
+from digest.models.notices import Cause, NoticeClass
 from digest.models.sources import SourceState
 
 _GOES_OUT = (EditionState.RELEASED, EditionState.SENDING)
@@ -45,6 +46,7 @@ class Figures:
     editions: dict[object, int]
     subscribers: dict[object, int]
     inbound: dict[tuple[Door, Outcome], int]
+    notices: list[tuple[NoticeClass, Cause, int]]
 
 
 async def shown_editions(connection: Connection, *, now: datetime) -> list[tuple[int, str, datetime | None]]:
@@ -76,6 +78,7 @@ async def gather(connection: Connection, *, now: datetime) -> Figures:
         editions=await _by_state(connection, editions.c.state),
         subscribers=await _by_state(connection, subscribers.c.state),
         inbound=await raw_mails.counts(connection),
+        notices=await notices.count_by_kind_and_cause(connection),
     )
 
 

@@ -68,6 +68,15 @@ class StoredNotice:
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """How a reader's mailbox stands: points that count now, when it was tried last, what was said, newest first."""
+
+    score: int
+    probed_at: datetime | None
+    said: tuple[StoredNotice, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Refusal:
     """A delivery that was refused at once, and the words."""
 
@@ -167,6 +176,13 @@ async def of_reader(connection: Connection, subscriber_id: int, *, limit: int = 
         .limit(limit)
     )
     return [StoredNotice(*row) for row in rows]
+
+
+async def standing(connection: Connection, subscriber_id: int, *, since: datetime) -> Standing:
+    """Return how a reader's mailbox stands."""
+    said = tuple(await of_reader(connection, subscriber_id))
+    points = await score(connection, subscriber_id, since=since)
+    return Standing(points, await probed_at(connection, subscriber_id), said)
 
 
 async def count_of_domain(connection: Connection, domain: str, causes: tuple[Cause, ...], *, since: datetime) -> int:

@@ -137,6 +137,12 @@ def _of_service(found: Figures, now: datetime) -> list[Metric]:
             ("door", "outcome"),
             [((door, outcome), number) for (door, outcome), number in sorted(found.inbound.items())],
         ),
+        _gauge(
+            "notices",
+            "Bounces, refusals and complaints of the last half year that were heard, by class and cause.",
+            ("class", "cause"),
+            [((kind, cause), number) for kind, cause, number in found.notices],
+        ),
     ]
 
 

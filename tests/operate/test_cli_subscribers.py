@@ -5,9 +5,11 @@ from datetime import timedelta
 import sqlalchemy as sa
 
 from digest.addresses import parse
-from digest.database import Database, choices, subscribers
+from digest.database import Database, choices, notices, subscribers
+from digest.database.notices import NewNotice
 from digest.database.tables import deliveries, messages
 from digest.models.deliveries import DeliveryState, MessageKind
+from digest.models.notices import Cause, NoticeClass
 from digest.models.readers import Choices, Format, SlotChoice
 from tests.support.clock import StoppedClock
 from tests.support.commands import Commands
@@ -157,3 +159,23 @@ def test_show_tells_what_a_reader_chose(commands: Commands, just_now: StoppedClo
     assert shown["paused_until"]
     assert [each for each in ("headlines only", "다리, 도서관", "mon,sat", "09:00", "시정") if each not in words] == []
     assert "is no reader" in commands("subscribers", "show", "lee@reader.example", code=1).stderr
+
+
+def test_what_came_back_is_shown_with_its_points(commands: Commands, just_now: StoppedClock) -> None:
+    """Asked why somebody gets nothing any more, an operator finds each notice, its cause, and how near a probe is."""
+
+    async def came_back(database: Database) -> None:
+        async with database.begin() as connection:
+            found = await subscribers.find(connection, parse("kim@reader.example"))
+            assert found is not None
+            said = (NoticeClass.SOFT, Cause.FULL, "5.2.2", "mail", 1, just_now())
+            await notices.add(connection, NewNotice(None, None, found.id, "reader.example", *said))
+
+    commands("subscribers", "add", "kim@reader.example", *CONSENT)
+    commands.act(came_back)
+
+    shown = commands.json("subscribers", "show", "kim@reader.example")["came_back"]
+    words = commands("explain", "kim@reader.example", code=1).stdout
+
+    assert (shown["points"], shown["probed_at"], shown["notices"][0]["cause"]) == (1, None, "full")
+    assert [each for each in ("1 points of the 5", "soft full 5.2.2  by mail") if each not in words] == []

@@ -11,11 +11,13 @@ import typer
 from digest import clock
 from digest.operate.cli import inbound
 from digest.operate.cli.room import slot_of, with_database
+from digest.operate.cli.subscribers_show import standing_as_document, standing_in_words
 from digest.operate.cli.terminal import AsJson, ExitCode, moment, print_json, problem, say
 
 if TYPE_CHECKING:
     from digest.config import Settings
     from digest.database import Database
+    from digest.database.notices import Standing
     from digest.models.inbound import StoredMail
     from digest.operate.explain import Explanation
 
@@ -31,10 +33,13 @@ def explain(
     """
     from digest.operate.explain import Reached
 
-    settings, found, came = with_database(lambda settings, database: _explained(settings, database, address, slot))
+    settings, found, came, standing = with_database(
+        lambda settings, database: _explained(settings, database, address, slot)
+    )
     if as_json:
         came_back = [inbound.as_document(each) for each in came]
-        print_json({"address": address, "explanations": [_as_json(each) for each in found], "came_back": came_back})
+        document = {"address": address, "explanations": [_as_json(each) for each in found], "came_back": came_back}
+        print_json({**document, "notices": standing_as_document(standing) if standing else None})
     elif not found:
         problem("EDITIONS names no slot, so there is nothing to get.")
     else:
@@ -46,15 +51,18 @@ def explain(
         say("What came back (digest inbound show ID):")
         for mail in came:
             say(f"    {mail.id}  {moment(mail.received_at, settings.zone)}  {mail.outcome}  {mail.detail}".rstrip())
+    for line in standing_in_words(standing, settings) if standing and not as_json else []:
+        say(line)
     if all(each.reached is Reached.NO for each in found):
         raise typer.Exit(ExitCode.NO)
 
 
 async def _explained(
     settings: "Settings", database: "Database", address: str, slot: str | None
-) -> "tuple[Settings, list[Explanation], list[StoredMail]]":
+) -> "tuple[Settings, list[Explanation], list[StoredMail], Standing | None]":
     from digest import addresses
-    from digest.database import raw_mails, subscribers
+    from digest.database import notices, raw_mails, subscribers
+    from digest.deliver.feedback import SCORE_WINDOW
     from digest.hashes import address_hash
     from digest.operate import operator
     from digest.operate.explain import explain, gather
@@ -68,7 +76,9 @@ async def _explained(
         subscriber = await subscribers.find(connection, parsed)
         reader = None if subscriber is None else subscriber.id
         came = await raw_mails.list_about(connection, parsed, reader)
-    return settings, found, came
+        since = clock.utc_now() - SCORE_WINDOW
+        standing = None if reader is None else await notices.standing(connection, reader, since=since)
+    return settings, found, came, standing
 
 
 def _as_json(each: "Explanation") -> dict[str, object]:

@@ -1,16 +1,18 @@
-"""`digest subscribers show ADDRESS`: what a reader gets, when, and in which form, as they chose it."""
+"""`digest subscribers show ADDRESS`: what a reader gets, when, in which form; and what came back of their mails."""
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from digest import clock
 from digest.operate.cli.room import with_database
-from digest.operate.cli.terminal import AsJson, ExitCode, moment, pairs, print_json, problem, table
+from digest.operate.cli.terminal import AsJson, ExitCode, moment, pairs, print_json, problem, say, table
 
 if TYPE_CHECKING:
     from digest.config import Settings
     from digest.database import Database
+    from digest.database.notices import Standing
     from digest.models.readers import Choices, SlotChoice, Subscriber
 
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -20,11 +22,12 @@ def show(
     address: Annotated[str, typer.Argument(help="The reader's mail address.")],
     as_json: AsJson = False,
 ) -> None:
-    """Show what a reader chose. Exit code 1 if there is no such reader."""
+    """Show what a reader chose, and what came back of their mails. Exit code 1 if there is no such reader."""
 
-    async def load(settings: "Settings", database: "Database") -> "tuple[Settings, Subscriber, Choices] | None":
+    async def load(settings: "Settings", database: "Database") -> "_Loaded | None":
         from digest import addresses
-        from digest.database import choices, subscribers
+        from digest.database import choices, notices, subscribers
+        from digest.deliver.feedback import SCORE_WINDOW
         from digest.hashes import address_hash
         from digest.operate import operator
 
@@ -35,17 +38,63 @@ def show(
             )
         async with database.read() as connection:
             found = await subscribers.find(connection, parsed)
-            return None if found is None else (settings, found, await choices.load(connection, found.id))
+            if found is None:
+                return None
+            standing = await notices.standing(connection, found.id, since=clock.utc_now() - SCORE_WINDOW)
+            return _Loaded(settings, found, await choices.load(connection, found.id), standing)
 
     loaded = with_database(load)
     if loaded is None:
         problem(f"{address} is no reader.")
         raise typer.Exit(ExitCode.NO)
-    settings, reader, chosen = loaded
     if as_json:
-        print_json(_as_json(reader, chosen))
+        document = _as_json(loaded.reader, loaded.chosen)
+        print_json({**document, "came_back": standing_as_document(loaded.standing)})
     else:
-        _print(settings, reader, chosen)
+        _print(loaded.settings, loaded.reader, loaded.chosen)
+        for line in standing_in_words(loaded.standing, loaded.settings):
+            say(line)
+
+
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    settings: "Settings"
+    reader: "Subscriber"
+    chosen: "Choices"
+    standing: "Standing"
+
+
+def standing_as_document(standing: "Standing") -> dict[str, object]:
+    """Return what came back of a reader's mails, for programs."""
+    return {
+        "points": standing.score,
+        "probed_at": standing.probed_at,
+        "notices": [
+            {
+                "at": each.at,
+                "class": each.kind,
+                "cause": each.cause,
+                "status": each.status,
+                "way": each.way,
+                "points": each.points,
+            }
+            for each in standing.said
+        ],
+    }
+
+
+def standing_in_words(standing: "Standing", settings: "Settings") -> list[str]:
+    """Return the same for people; nothing if nothing came back."""
+    if not standing.said:
+        return []
+    from digest.deliver.feedback import PROBE_AT
+
+    probed = f", tried on {moment(standing.probed_at, settings.zone)}" if standing.probed_at else ""
+    lines = [f"Came back: {standing.score} points of the {PROBE_AT} at which a mailbox is tried{probed}"]
+    for each in standing.said:
+        what = " ".join(filter(None, (each.kind, "" if each.cause == "unknown" else each.cause, each.status)))
+        lines.append(f"    {moment(each.at, settings.zone)}  {what}  by {each.way}, {each.points} points")
+    return lines
 
 
 def _as_json(reader: "Subscriber", chosen: "Choices") -> dict[str, object]:
