@@ -298,7 +298,7 @@ class _Sink(asyncio.Protocol):
         self._log, self._delay, self._keep = log, delay_seconds, keep
         self._buffer = bytearray()
         self._in_body = False
-        self._recipient = ""
+        self._sender = self._recipient = ""
         self._busy = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -325,6 +325,9 @@ class _Sink(asyncio.Protocol):
         verb = line[:4].upper()
         if verb == b"EHLO":
             self._write(b"250-sink.test\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 SIZE 33554432\r\n")
+        elif verb == b"MAIL":
+            self._sender = line.partition(b"<")[2].partition(b">")[0].decode("ascii", "replace")
+            self._write(b"250 2.1.0 ok\r\n")
         elif verb == b"RCPT":
             self._recipient = line.partition(b"<")[2].partition(b">")[0].decode("ascii", "replace")
             self._write(b"250 2.1.5 ok\r\n")
@@ -348,6 +351,7 @@ class _Sink(asyncio.Protocol):
     def _take(self, content: bytes) -> None:
         found = _MESSAGE_ID.search(content)
         about = {
+            "sender": self._sender,
             "recipient": self._recipient,
             "message_id": found.group(1).decode("ascii", "replace") if found else "",
             "sha256": hashlib.sha256(content).hexdigest(),
