@@ -24,6 +24,7 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, ProgrammingError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from digest.errors import DatabaseUnavailableError, FixSetupError
@@ -160,6 +161,8 @@ async def _translated() -> AsyncIterator[None]:
         ) from None
     except ProgrammingError:
         raise
+    except PoolTimeoutError as error:  # half a minute without a connection: more is asked for than can be answered
+        raise DatabaseUnavailableError("The database cannot be used now: all connections to it are in use.") from error
     except DBAPIError as error:
         raise DatabaseUnavailableError(f"The database cannot be used now: {error.orig}") from error
     except OSError as error:  # refused, timed out, no such host or socket

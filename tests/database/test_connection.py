@@ -139,6 +139,23 @@ async def test_a_database_that_is_gone_is_said_to_be_unavailable(tmp_path: Path)
         await gone.close()
 
 
+async def test_more_at_once_than_there_are_connections_is_said_to_be_unavailable(
+    sqlite_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page answers 503 then, and mail providers ask again; it was 500, and no provider repeats that."""
+    opened = Database.open(f"sqlite:///{sqlite_file}", pool_size=1)
+    monkeypatch.setattr(opened.engine.sync_engine.pool, "_timeout", 0.01)  # half a minute otherwise
+    try:
+        async with opened.read(), opened.read():
+            with pytest.raises(DatabaseUnavailableError, match="in use"):
+                async with opened.read():
+                    pass
+        async with opened.read() as connection:
+            assert (await connection.execute(sa.select(1))).scalar_one() == 1
+    finally:
+        await opened.close()
+
+
 async def test_a_database_file_that_is_gone_is_noticed_and_used_again_when_it_is_back(sqlite_file: Path) -> None:
     """SQLite would go on writing into a file that nobody finds again: mails out, and nothing remembered."""
     opened = Database.open(f"sqlite:///{sqlite_file}")
