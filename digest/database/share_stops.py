@@ -13,9 +13,10 @@ import sqlalchemy as sa
 from digest.database import paces
 from digest.database.connection import Connection
 from digest.database.once import insert_once
-from digest.database.tables import deliveries, share_refusals, share_stops, shares
+from digest.database.tables import deliveries, notices, share_refusals, share_stops, shares
 from digest.limits import stream_scope
 from digest.models.deliveries import DeliveryState, Lane
+from digest.models.notices import NoticeClass
 from digest.models.shares import EVERYBODY, EndedMail, Stop
 
 _NEWEST_SHARES = 1000  # of which the newest mails are looked for: a bound, whatever SHARES_PER_DAY is
@@ -23,6 +24,8 @@ _UNKNOWN_CODES = (550, 551, 553)  # without an enhanced status: no such mailbox 
 _SCOPE = stream_scope(Lane.SHARE)
 
 _d, _s, _stop = deliveries.c, shares.c, share_stops.c
+# A notice said so later; a mailbox that is full or a filter came back softly, and is no list of addresses being tried.
+_is_dead = sa.exists().where(notices.c.delivery_id == _d.id, notices.c.kind == NoticeClass.HARD).correlate(deliveries)
 
 
 async def stop(connection: Connection, whose: str, reason: str, *, at: datetime) -> bool:
@@ -80,7 +83,13 @@ async def newest_mails(connection: Connection, *, limit: int) -> list[EndedMail]
     heard = _heard(mails.c.delivery_id, since=resumed_at)
     rows = await connection.execute(
         sa.select(
-            mails.c.recipient_hash, mails.c.sender_hash, mails.c.is_share, _d.state, _d.reply_code, _d.reply_status
+            mails.c.recipient_hash,
+            mails.c.sender_hash,
+            mails.c.is_share,
+            _d.state,
+            _d.reply_code,
+            _d.reply_status,
+            _is_dead,
         )
         .join_from(mails, deliveries, heard)
         .order_by(_d.settled_at.desc(), _d.id.desc())
@@ -92,7 +101,7 @@ async def newest_mails(connection: Connection, *, limit: int) -> list[EndedMail]
 async def complained_of(connection: Connection, *, now: datetime, within: timedelta) -> list[EndedMail]:
     """Return the shares that were complained of in that time, and since their senders were resumed."""
     rows = await connection.execute(
-        sa.select(_s.recipient_hash, _s.sender_hash, sa.literal(1), _d.state, _d.reply_code, _d.reply_status)
+        sa.select(_s.recipient_hash, _s.sender_hash, sa.literal(1), _d.state, _d.reply_code, _d.reply_status, _is_dead)
         .join_from(shares, deliveries, _s.delivery_id == _d.id)
         .outerjoin(share_stops, _stop.whose == _s.sender_hash)
         .where(
@@ -126,12 +135,12 @@ def _heard(delivery_id: sa.ColumnElement[int], *, since: datetime | None) -> sa.
 
 
 def _ended(row: Any) -> EndedMail:  # Any: a row
-    recipient, about, is_share, state, code, status = row
+    recipient, about, is_share, state, code, status, is_dead = row
     says_unknown = (status or "").startswith("5.1.") or (not status and code in _UNKNOWN_CODES)
     return EndedMail(
         recipient=recipient,
         about=about,
         is_share=bool(is_share),
-        is_bounced=state == DeliveryState.BOUNCED or (state == DeliveryState.REFUSED and says_unknown),
+        is_bounced=bool(is_dead) or (state == DeliveryState.REFUSED and says_unknown),
         is_complained=state == DeliveryState.COMPLAINED,
     )

@@ -1,15 +1,19 @@
 """The breaker at work on both databases: from what was heard of mails to what is claimed, told and resumed."""
 
+from typing import Any
+
 import pytest
 import sqlalchemy as sa
 
 from digest.addresses import parse
 from digest.compose.render import Renderer
 from digest.config import Settings
-from digest.database import Database, alerts, attempts, counters, share_stops
+from digest.database import Database, alerts, attempts, counters, notices, share_stops
+from digest.database.notices import NewNotice
 from digest.database.tables import deliveries, shares
 from digest.hashes import address_hash
 from digest.models.deliveries import DeliveryState, Lane
+from digest.models.notices import Cause, NoticeClass
 from digest.models.shares import EVERYBODY, ShareState
 from digest.share import limits, request, stops
 from digest.share.request import Asked, Wanted
@@ -37,7 +41,13 @@ async def share(
 
 
 async def ended(
-    database: Database, clock: StoppedClock, number: int, *, state: DeliveryState, **reply: object
+    database: Database,
+    clock: StoppedClock,
+    number: int,
+    *,
+    state: DeliveryState,
+    kind: NoticeClass = NoticeClass.HARD,
+    **reply: object,
 ) -> list[int]:
     """Put so many shares of different people to as many others into the tables, whose mails ended alike."""
     ids = [await ledger.make_single(database, at=clock(), recipient=f"f{each}@naru.example") for each in range(number)]
@@ -47,6 +57,9 @@ async def ended(
             sa.update(deliveries).values(lane=Lane.SHARE, state=state, settled_at=clock(), **reply)
         )
         for each in ids:
+            if state is DeliveryState.BOUNCED:
+                said = NewNotice(each, None, None, "naru.example", kind, Cause.UNKNOWN, "", "mail", 0, clock())
+                await notices.add(connection, said)
             await connection.execute(
                 sa.insert(shares).values(
                     article_id=article_id,
@@ -82,7 +95,8 @@ async def open_alerts(database: Database) -> list[str]:
 @pytest.mark.parametrize(
     ("state", "reply", "is_stopped"),
     [
-        (DeliveryState.BOUNCED, {}, True),
+        (DeliveryState.BOUNCED, {"kind": NoticeClass.HARD}, True),
+        (DeliveryState.BOUNCED, {"kind": NoticeClass.SOFT}, False),
         (DeliveryState.REFUSED, {"reply_code": 550, "reply_status": "5.1.1"}, True),
         (DeliveryState.REFUSED, {"reply_code": 550, "reply_status": ""}, True),
         (DeliveryState.REFUSED, {"reply_code": 550, "reply_status": "5.2.1"}, False),
@@ -91,7 +105,7 @@ async def open_alerts(database: Database) -> list[str]:
     ],
 )
 async def test_addresses_that_do_not_exist_stop_it_whoever_says_so(
-    database: Database, clock: StoppedClock, *, state: DeliveryState, reply: dict[str, object],
+    database: Database, clock: StoppedClock, *, state: DeliveryState, reply: dict[str, Any],
     is_stopped: bool,
 ) -> None:  # fmt: skip
     """A notice days later counts like a refusal at once; a mailbox that is full or closed is no list being tried."""
