@@ -19,3 +19,9 @@ def texts_of(posted: FormData, name: str) -> list[str]:
 def on_one_line(text: str) -> str:
     """Return what was typed on one line, whatever cannot be seen as a mark: it stays wrong and comes back visibly."""
     return "".join(char if char.isprintable() else "\ufffd" for char in text.strip()[: SHOWN_LETTERS + 1])
+
+
+def visible(text: str) -> str:
+    """Return what was typed over several lines, likewise; what joins the parts of a picture (👨‍👩‍👧) stays."""
+    lines = text.replace("\r\n", "\n").replace("\r", "\n")
+    return "".join(char if char.isprintable() or char in "\n\u200d" else "\ufffd" for char in lines)

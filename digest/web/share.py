@@ -38,7 +38,7 @@ from digest.share import request as share_request
 from digest.share.mailto import mailto
 from digest.share.request import Asked, Released
 from digest.web import share_form
-from digest.web.forms import text_of
+from digest.web.forms import text_of, visible
 from digest.web.guard import Policy
 from digest.web.share_form import Filled
 from digest.web.templating import Templates
@@ -201,7 +201,13 @@ class SharePages:
             "preview_url": f"{links.share_url(self.templates.root, article.id)}/preview",
             "mail_subject": share_mail.subject(self.renderer, self.settings, article, language),
             "mail_from": share_mail.sender_line(self.settings, language),
-            "filled": replace(filled, friends=room, ticket=filled.ticket or proof.ticket(self.settings, now)),
+            "filled": replace(
+                filled,
+                name=visible(filled.name),
+                note=visible(filled.note),
+                friends=room,
+                ticket=filled.ticket or proof.ticket(self.settings, now),
+            ),
             "problem": problem,
             "has_mistakes": bool(mistakes),
             "mistakes": {"sender": "", "friend": "", "name": "", "note": "", **mistakes},

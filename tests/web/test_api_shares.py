@@ -323,3 +323,44 @@ async def test_keys_for_other_things_do_not_share_and_off_is_off(
     async with browser(database, settings.model_copy(update={"share_address": ""}), clock) as visitor:
         await problem(await visitor.post(URL, json=asked, headers=bearer(key)), "not_found")
         assert "/api/shares" not in (await visitor.get("/api/openapi.json")).json()["paths"]
+
+
+NOISE = ["\0\r\n\u202e", "x" * 10_000, "<b>{{7*7}}</b>", "yes\r\nBcc: a@b", 7, None, {}, [[]], "\ud800"]
+POINTERS = [
+    "/article_id", "/article_link", "/statement", "/sender_name", "/friends", "/friends/0", "/note", "/language",
+    "/visitor_address", "/<b>",
+]  # fmt: skip
+
+
+async def test_noise_in_any_field_of_a_share_is_a_mistake_there(
+    client: httpx2.AsyncClient, database: Database, clock: StoppedClock, *, key: str, asked: dict[str, Any], sign: Sign
+) -> None:
+    """Each field, whatever it holds: an answer with a word for it, no other field blamed, nothing stored or echoed."""
+    headers = bearer(key, **{"Content-Type": "application/json"})
+    for pointer in POINTERS:
+        clock.advance(hours=1)
+        for value in NOISE:
+            if value is None and pointer in ("/visitor_address", "/article_link"):
+                continue  # as good as left out
+            if (pointer, value) in (("/article_id", 7), ("/note", "<b>{{7*7}}</b>"), ("/<b>", None)):
+                continue  # a number and words that may be; they are the business of others
+            body: dict[str, Any] = {**asked, "statement": sign()}
+            if pointer == "/friends/0":
+                body["friends"] = [value]
+            else:
+                body[pointer[1:]] = value
+            answer = await client.post(URL, content=json.dumps(body), headers=headers)
+            if pointer == "/article_link":
+                body.pop("article_id")
+                answer = await client.post(URL, content=json.dumps(body), headers=headers)
+            if pointer in ("/article_id", "/article_link") and answer.status_code == 422:
+                found = {place for place, _ in await mistakes(answer)}
+                assert found <= {"/article_id", "/article_link"}, (pointer, value)
+            else:
+                root = "" if "<" in pointer else f"/{pointer.split('/')[1]}"
+                found = {f"/{place.split('/')[1]}" if place else "" for place, _ in await mistakes(answer)}
+                assert found == {root}, (pointer, value)
+            assert len(answer.content) < 1000
+            assert "7*7" not in answer.text
+    async with database.read() as connection:
+        assert (await connection.execute(sa.select(share_rows.c.id))).all() == []

@@ -15,10 +15,13 @@ from digest import links
 from digest.config import Settings
 from digest.database import Database
 from digest.database.tables import messages
+from digest.share import words as share_words
 from digest.tokens import TokenPurpose
 from tests.support import rows
 from tests.support.clock import StoppedClock
+from tests.web.conftest import browser
 from tests.web.test_preferences_page import FORM, asked_link
+from tests.web.test_share_pages import fields as share_fields
 from tests.web.test_subscribe_pages import fields
 
 pytestmark = pytest.mark.anyio
@@ -46,6 +49,7 @@ CHOOSE = [
     "paused_until", "nothing",
 ]  # fmt: skip
 LINK = ["act", "sure", "address"]
+SHARE = ["sender", "name", "friend", "note", "ticket", "proof", "website", "from", "unknown"]
 
 
 def check(answer: httpx2.Response, language: str) -> None:
@@ -102,6 +106,47 @@ async def test_noise_in_any_field_gets_nowhere(  # noqa: PLR0917 (fixtures)
             form = {"act": act, "address": "", field: noise}
             check(await client.post(f"{link}?lang={language}", data=form), language)
     assert await rows.everything(database) == before
+
+
+@pytest.mark.parametrize("noise", NOISE.values(), ids=NOISE.keys())
+async def test_noise_in_any_field_of_a_share_gets_nowhere(
+    database: Database, settings: Settings, clock: StoppedClock, noise: str
+) -> None:
+    """T1, T4, T6, T17: the form, its preview and the addresses that lead to it; a mark in no row and in no mail."""
+    on = {"share_address": "share@share.gaon.example", "abuse_contact": "abuse@gaon.example"}
+    async with database.begin() as connection:
+        article_id = await rows.add_article(connection, "1", at=clock())
+    path = f"/articles/{article_id}/share"
+    async with browser(database, settings.model_copy(update=on), clock) as client:
+        for number, field in enumerate(SHARE):
+            if field == "note" and share_words.note(noise)[1] is None:
+                continue  # these are words that somebody may write: T17 shows them to be no markup
+            language = ("ko", "en")[number % 2]
+            given = {
+                **await share_fields(client, path, clock, is_solved=False, sender=f"s{number}@gaon.example"),
+                field: noise,
+            }
+            check(await client.post(f"{path}?lang={language}", data=given), language)
+            clock.advance(days=1)
+        before = await rows.everything(database)
+        for field in ("name", "note", "sender", "from"):
+            answer = await client.post(f"{path}/preview", data={field: noise})
+            assert answer.status_code in (200, 413)
+            assert not LexborHTMLParser(answer.text).css("script, b, [onerror]")
+        for found in (
+            await client.get("/share", params={"url": noise}),
+            await client.get(f"/share/{quote(noise[:2000], safe='')}"),
+            await client.post(f"/share/{quote(noise[:2000], safe='')}"),
+            await client.get(f"/never/{quote(noise[:2000], safe='')}"),
+            await client.post(f"/never/{quote(noise[:2000], safe='')}"),
+            await client.get(f"/articles/{quote(noise[:2000], safe='')}/share"),
+        ):
+            assert found.status_code in (404, 405)
+            assert "zqx" not in found.text
+        page = await client.get(path, params={"from": noise[:2000], "lang": noise[:2000]})
+        check(page, "ko")
+        assert await rows.everything(database) == before
+    await check_nothing_kept(database)
 
 
 @pytest.mark.parametrize("noise", NOISE.values(), ids=NOISE.keys())
