@@ -44,32 +44,34 @@ _SUBJECT = re.compile(
     r"부재\s*중|부재\s*(?:알림|안내|통보)|자동\s*(?:응답|회신|답장|답신|발송|메일)|휴가\s*중|출장\s*중|"
     r"out\s+of\s+(?:the\s+)?office|ooo\b|automatic\s+(?:reply|response|answer)|auto(?:mated)?[\s:-]*"
     r"(?:reply|response|respon|answer|acknowledg)|autoreply|auto\s*:|vacation\s+(?:reply|message|notice)|on\s+vacation|"
-    r"away\s+from\s+(?:my|the)|i\s*a?'?m\s+(?:out\s+of|away|on\s+(?:vacation|leave))|absence|"
+    r"away\s+from\s+(?:my|the)|i\s*a?'?m\s+(?:out\s+of|away|on\s+(?:vacation|leave))|"
     r"abwesenheits?(?:notiz|assistent)?\b|automatische\s+antwort|réponse\s+automatique|absence\s+du\s+bureau|"
     r"risposta\s+automatica|respuesta\s+autom|resposta\s+autom|自动回复|自動回覆|自動返信|自動応答|不在|"
     r"undeliver|undelivered|non[\s-]?deliver|not\s+deliver|delivery\s+(?:status|failure|notification|has\s+failed|report|error)|"
-    r"mail\s+(?:delivery|system\s+error|could\s+not)|message\s+(?:delivery|undeliver|not\s+deliver|delayed|status)|"
+    r"mail\s+(?:delivery\s+(?:fail|status|system|sub|delay|notif|problem|error|warning)|system\s+error|could\s+not)|"
+    r"message\s+(?:delivery\s+(?:fail|status|delay|notif)|undeliver|not\s+deliver|delayed|status)|"
     r"returned\s+(?:mail|to\s+sender|message)|return(?:ed)?\s+receipt|failure\s+(?:notice|delivery)|failed\s+mail|"
-    r"warning\s*:\s*(?:message|could\s+not)|error\s+sending|nondeliverable|email\s+not\s+deliver|"
+    r"warning\s*:\s*(?:message|could\s+not)|nondeliverable|email\s+not\s+deliver|"
     r"(?:메일|메시지)\s*(?:전송|발송|배달|전달)\s*(?:실패|오류|불가)|발송\s*실패|전송\s*실패|배달\s*(?:되지|못|실패|할\s*수)|"
     r"배달되지\s*않|반송(?:된|\s*메일|\s*안내)|수신\s*확인\s*[:：]|읽음\s*[:：]|읽지\s*않음\s*[:：]|"
     r"(?:read|not\s+read|gelesen|lu)\s*:\s|read\s+receipt|"
     r"수신\s*(?:승인|허용|인증)\s*요청|발신자\s*(?:인증|확인)\s*요청|스팸\s*(?:방지|차단)\s*(?:인증|확인)|"
     r"(?:please\s+)?(?:verify|confirm)\s+(?:that\s+)?your\s+(?:e-?mail|message|identity)|sender\s+verification|"
-    r"complaint\s+about\s+message|abuse\s+report|challenge[\s/-]*response|spam\s+(?:challenge|block|filter)|challenge\b)"
+    r"complaint\s+about\s+message|abuse\s+report|challenge[\s/-]*response)"
     r"|\(action\s+required\)|(?:로|으로)\s*메일이\s*전송되지\s*못했"
     r"|is\s+out\s+of\s+(?:the\s+)?office|부재\s*중\s*(?:입니다|자동|응답|알림|안내)|자동\s*(?:응답|회신|답장)\s*(?:메일|입니다|안내)?\s*[\])]?\s*$",
     re.IGNORECASE,
 )
+_FORWARD = re.compile(r"\s*\[?\s*(?:fw|fwd|전달|tr|wg|rv)\b", re.IGNORECASE)
 _SAYS_AUTOMATIC = re.compile(
     r"자동\s*(?:응답|회신|답장|답신)|자동(?:으로|적으로)\s*(?:발송|전송|회신|응답|답장|생성|보내)|발신\s*전용|"
     r"(?:this\s+is\s+an?|an?)\s+auto(?:mat(?:ic|ed)|matically)?[\s-]*(?:generated\s+)?(?:reply|response|message|mail|e-?mail|"
     r"answer|notification|acknowledg)|automatically\s+(?:generated|created|sent)|auto[\s-]?generated|auto[\s-]?repl|"
     r"created\s+automatically\s+by|mail\s+delivery\s+(?:software|system|subsystem)|"
     r"(?:i\s*a?'?m|i\s+will\s+be|we\s+are)\s+(?:currently\s+)?out\s+of\s+(?:the\s+)?office|"
-    r"could\s+not\s+be\s+deliver|was\s+not\s+deliver|unable\s+to\s+deliver|delivery\s+to\s+the\s+following|"
-    r"(?:전달|배달|전송|발송)(?:되지|하지)\s*(?:못했|않았)|(?:배달|전송|발송)할\s*수\s*없|"
-    r"do\s+not\s+reply\s+to\s+this|(?:click|visit|follow).{0,60}(?:to\s+(?:have\s+your|release|deliver)|whitelist|guest\s+list)|"
+    r"(?:mail|message)[^.]{0,40}could\s+not\s+be\s+delivered|unable\s+to\s+deliver\s+(?:your|the)\s+m|"
+    r"delivery\s+to\s+the\s+following|"
+    r"do\s+not\s+reply\s+to\s+(?:this|it\b)|(?:click|visit|follow).{0,60}(?:to\s+(?:have\s+your|release|deliver)|whitelist|guest\s+list)|"
     r"spam\s*arrest|tmda|boxbe",
     re.IGNORECASE,
 )
@@ -179,11 +181,11 @@ def _by_envelope(mail: Reading, envelope_from: str | None) -> str:
 
 def _by_words(mail: Reading) -> str:
     subject = bare(mail.subject)
-    if _SUBJECT.search(subject) or _SUBJECT.search(mail.subject):
+    is_forward = _FORWARD.match(mail.subject)  # by a person, of what a machine had written to them
+    if not is_forward and (_SUBJECT.search(subject) or _SUBJECT.search(mail.subject)):
         return "the words of its subject"
-    if mail.has("in-reply-to") or mail.has("references"):
-        text = own_lines(mail.text)
-    else:
+    text = own_lines(mail.text)
+    if not text and not is_forward and not (mail.has("in-reply-to") or mail.has("references")):
         text = [line for line in mail.text.split("\n") if line.strip()]
     first = " ".join(line[:300] for line in text[:_LOOKED_AT])
     if _SAYS_AUTOMATIC.search(first):

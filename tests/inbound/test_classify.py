@@ -106,12 +106,21 @@ def test_absence_notices_are_known_by_their_words(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     ["휴가지에서 기사 잘 읽었습니다.", "구독 해지", "휴가 7일", "기자님, 제보할 것이 있습니다. 연락 부탁드립니다.",
-     "네", "자동차 기사 잘 봤습니다.", "The article about the new office was great, thank you.",
+     "네", "자동차 기사 잘 봤습니다.", "오늘 신문이 배달되지 않았습니다.",
+     "My newspaper was not delivered today.", "The article about the new office was great, thank you.",
      "퇴근길에 잘 읽고 있습니다. 회신 부탁드려요."],
 )  # fmt: skip
 def test_people_who_write_of_holidays_and_offices_are_people(text: str) -> None:
     """At least 98 of 100 people must be recognised."""
     assert _judge(subject="Re: 아침 소식", fields="In-Reply-To: <a@gaon.test>\r\n", text=text) is Nature.PERSON
+
+
+@pytest.mark.parametrize(
+    "subject", ["Fwd: Undeliverable: news", "전달: 부재중 자동응답", "Challenge accepted", "Spam filter"]
+)
+def test_people_forward_what_machines_wrote_to_them(subject: str) -> None:
+    """And write about such things."""
+    assert _judge(subject=subject) is Nature.PERSON
 
 
 def test_a_quoted_notice_does_not_make_a_machine_of_its_reader() -> None:
