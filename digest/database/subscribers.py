@@ -16,7 +16,7 @@ from digest.database import suppressions
 from digest.database.connection import Connection, server_time
 from digest.database.domains import provider_of
 from digest.database.once import insert_once
-from digest.database.tables import deliveries, is_waiting, subscribers, subscriptions
+from digest.database.tables import deliveries, is_waiting, notices, subscribers, subscriptions
 from digest.errors import NotFoundError, SuppressedError
 from digest.models.deliveries import DeliveryState, DropReason
 from digest.models.readers import Format, Subscriber, SubscriberState
@@ -233,7 +233,8 @@ async def _return(
 ) -> int | None:
     """Make one that is away active again under a new consent; None if it is not away or the consent is no new one.
 
-    Only what is subscribed to now holds: the new consent does not cover the old subscriptions.
+    Only what is subscribed to now holds: the new consent does not cover the old subscriptions. What came back before
+    counts no more: whoever asks anew has shown that mail reaches them.
     """
     if not consent.strip():
         return None
@@ -257,6 +258,7 @@ async def _return(
     subscriber_id: int | None = returned.scalar_one_or_none()
     if subscriber_id is not None:
         await connection.execute(sa.delete(subscriptions).where(subscriptions.c.subscriber_id == subscriber_id))
+        await connection.execute(sa.update(notices).where(notices.c.subscriber_id == subscriber_id).values(points=0))
     return subscriber_id
 
 

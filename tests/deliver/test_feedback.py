@@ -9,6 +9,7 @@ from digest.addresses import parse
 from digest.compose.render import Renderer
 from digest.config import Settings
 from digest.database import Database, alerts, deliveries, notices, suppressions
+from digest.database import subscribers as subscriber_rows
 from digest.database.tables import attempts, messages, subscribers
 from digest.database.tables import deliveries as delivery_rows
 from digest.deliver import feedback
@@ -18,7 +19,7 @@ from digest.inbound import refusals
 from digest.models.consents import SuppressionReason
 from digest.models.deliveries import DeliveryState, DropReason, MessageKind
 from digest.models.notices import Cause, FoundToken, Notice, NoticeClass, TokenPlace
-from digest.models.readers import SubscriberState
+from digest.models.readers import Format, SubscriberState
 from digest.subscribe import probe
 from digest.tokens import TokenPurpose
 from tests.support import ledger, rows
@@ -160,6 +161,22 @@ async def test_a_full_mailbox_is_never_the_end(paper: Paper) -> None:
 
     assert len(await paper.probes()) > 1
     assert await paper.state() is SubscriberState.ACTIVE
+
+
+async def test_who_comes_back_begins_without_points(paper: Paper) -> None:
+    """Asking anew has shown that mail reaches them: one more failure is one, not the sixth."""
+    await paper.fails(WORDS, times=1)
+    async with paper.database.begin() as connection:
+        await subscriber_rows.stop(connection, paper.reader_id, at=paper.clock())
+        await subscriber_rows.add(
+            connection, parse("hong@naver.example"), slots=["morning"], language="ko", format=Format.HTML,
+            consent="asked anew", at=paper.clock(),
+        )  # fmt: skip
+
+    await paper.fails(WORDS, times=1)
+
+    assert await paper.state() is SubscriberState.ACTIVE
+    assert await paper.probes() == []
 
 
 async def test_a_score_ages_out(paper: Paper) -> None:
