@@ -1,8 +1,9 @@
 """The one table of personal data: each column and folder that names a person, how long, and what becomes of it.
 
-Pure data: the hourly pass (`retention`) goes by the periods, the page `/privacy` tells them by topic, `digest privacy
-prove` and a test go by the columns. A column that holds an address, or text in which one may stand, belongs here before
-anything is written to it. A keyed hash (`hashes`) names nobody to who has not the key, and is no personal column.
+Pure data: the hourly pass (`retention`) goes by the periods, the page `/privacy` tells them by topic (`told`: as people
+say them), `digest privacy prove` and a test go by the columns. A column that holds an address, or text in which one may
+stand, belongs here before anything is written to it. A keyed hash (`hashes`) names nobody to who has not the key, and
+is no personal column.
 
 Where the periods come from: 개인정보 보호법 제21조 (destroyed without delay when not needed); 언론중재법 제15조⑧ (what
 an internet newspaper sent, six months); 통신비밀보호법 시행령 제41조② (connections, three months); 개인정보의 안전성
@@ -22,6 +23,45 @@ AUDIT_KEPT = timedelta(days=731)
 SHARE_KEPT = timedelta(days=7)
 OUTBOX_KEPT = timedelta(days=30)
 RAW_KEPT = timedelta(days=30)
+
+_AN_HOUR = timedelta(hours=1)
+_IN_HOURS_UNTIL = timedelta(days=4)
+
+
+class Unit(StrEnum):
+    """What a period is told in."""
+
+    HOUR = "hour"
+    DAY = "day"
+    MONTH = "month"
+    YEAR = "year"
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """A period as it is told: 72 hours, 30 days, 2 years."""
+
+    number: int
+    unit: Unit
+
+    def __str__(self) -> str:
+        return f"{self.number} {self.unit}{'' if self.number == 1 else 's'}"
+
+
+# Months and years are kept as many days as they can have, so that nothing goes before the last of them is over.
+_BY_THE_CALENDAR = {
+    timedelta(days=92): Period(3, Unit.MONTH),
+    timedelta(days=184): Period(6, Unit.MONTH),
+    timedelta(days=366): Period(1, Unit.YEAR),
+    timedelta(days=731): Period(2, Unit.YEAR),
+}
+
+
+def told(kept: timedelta) -> Period:
+    """Return how `kept` is told: the short ones in hours, those of the calendar in months or years, else whole days."""
+    if kept < _IN_HOURS_UNTIL:
+        return Period(kept // _AN_HOUR, Unit.HOUR)
+    return _BY_THE_CALENDAR.get(kept, Period(kept.days, Unit.DAY))
 
 
 class Topic(StrEnum):

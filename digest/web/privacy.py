@@ -6,9 +6,6 @@ a page in Korean or English. Its sentences tell what this program does with peop
 with them writes their own `privacy.html` (TEMPLATES_DIR).
 """
 
-from dataclasses import dataclass
-from datetime import timedelta
-
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
@@ -18,22 +15,6 @@ from digest.subscribe import personal, signup
 from digest.subscribe.personal import Topic
 from digest.web.templating import Templates
 
-_AN_HOUR = timedelta(hours=1)
-_IN_HOURS_UNTIL = timedelta(days=4)
-
-
-@dataclass(frozen=True, slots=True)
-class Period:
-    """A period as it is told: 72 hours, 30 days."""
-
-    number: int
-    is_hours: bool
-
-
-def period(kept: timedelta) -> Period:
-    """Return how `kept` is told: whole days, the short ones in hours."""
-    return Period(kept // _AN_HOUR, True) if kept < _IN_HOURS_UNTIL else Period(kept.days, False)
-
 
 def routes(settings: Settings, templates: Templates) -> list[BaseRoute]:
     """Make the route."""
@@ -42,7 +23,7 @@ def routes(settings: Settings, templates: Templates) -> list[BaseRoute]:
         language = templates.language_of(request)
         context = {
             "notices": signup.notices(settings, language),
-            "kept": {topic.value: period(personal.kept(topic)) for topic in Topic},
+            "kept": {topic.value: personal.told(personal.kept(topic)) for topic in Topic},
         }
         return templates.page("privacy.html", context, language=language)
 

@@ -129,3 +129,13 @@ def test_verify_says_what_is_broken(commands: Commands) -> None:
     assert "Row 1 does not follow" in commands("audit", "verify", code=1).stderr
     commands("audit", "verify", "--noted", "0" * 63 + "1", code=1)
     assert commands.json("audit", "list", "--limit", "1")["audit"][0]["what"] == "audit.verify"
+
+
+def test_periods_are_shown_as_people_say_them(commands_on_sqlite: Commands) -> None:
+    """Two years, not 731 days; programs get the number."""
+    shown = commands_on_sqlite("privacy", "periods").stdout
+    rows = commands_on_sqlite.json("privacy", "periods")
+
+    assert all(period in shown for period in ("72 hours", "30 days", "3 months", "6 months", "2 years"))
+    assert "731 days" not in shown
+    assert 731 in {row["kept_days"] for row in rows}

@@ -9,8 +9,7 @@ import pytest
 from digest.config import Settings
 from digest.database import Database
 from digest.subscribe import consent, personal
-from digest.subscribe.personal import PERSONAL, Topic
-from digest.web.privacy import Period, period
+from digest.subscribe.personal import PERSONAL, Period, Topic, Unit, told
 from tests.support.clock import StoppedClock
 from tests.support.settings import make_settings
 from tests.web.conftest import browser
@@ -127,8 +126,28 @@ async def test_every_page_leads_to_it(client: httpx2.AsyncClient, path: str) -> 
 
 def test_short_periods_are_told_in_hours() -> None:
     """72 hours is the promise; three days would be read as the end of the third."""
-    assert period(timedelta(hours=72)) == Period(72, True)
-    assert period(timedelta(days=30)) == Period(30, False)
+    assert told(timedelta(hours=72)) == Period(72, Unit.HOUR)
+    assert told(timedelta(days=30)) == Period(30, Unit.DAY)
+
+
+def test_periods_of_the_calendar_are_told_in_months_and_years() -> None:
+    """Nobody says 731 days; of every period in the table that is longer than two months."""
+    in_days = {str(told(each.kept)) for each in PERSONAL if each.kept and told(each.kept).unit is Unit.DAY}
+
+    assert in_days == {"7 days", "30 days"}
+    assert str(told(personal.COPY_KEPT)) == "6 months"
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(("language", "says"), [("ko", ("2년", "3개월")), ("en", ("2 years", "3 months"))])
+async def test_its_periods_are_told_as_people_say_them(
+    database: Database, settings: Settings, clock: StoppedClock, language: str, says: tuple[str, ...]
+) -> None:
+    """What operators did, and the network of a consent, as the law names them."""
+    text = await page(database, settings, clock, language)
+
+    assert [each for each in says if each not in text] == []
+    assert not re.search(r"\b(731|92)\b", text)
 
 
 @pytest.mark.anyio

@@ -49,7 +49,7 @@ def prove(address: Annotated[str, typer.Argument(help="The mail address.")], as_
 @app.command()
 def periods(as_json: AsJson = False) -> None:
     """Show every column and folder with personal data: how long it is kept, and what becomes of it."""
-    from digest.subscribe.personal import PERSONAL
+    from digest.subscribe.personal import PERSONAL, told
 
     if as_json:
         days = [None if each.kept is None else each.kept.total_seconds() / 86400 for each in PERSONAL]
@@ -58,5 +58,5 @@ def periods(as_json: AsJson = False) -> None:
         return
     table(
         ("where", "what", "kept", "since", "becomes"),
-        [(p.where, p.what, "" if p.kept is None else f"{p.kept.days} days", p.since, p.becomes) for p in PERSONAL],
+        [(p.where, p.what, "" if p.kept is None else str(told(p.kept)), p.since, p.becomes) for p in PERSONAL],
     )
