@@ -4,6 +4,6 @@ async with database.begin() as connection:
     await editions.open_edition(connection, …)
 """
 
-from digest.database.connection import Connection, Database
+from digest.database.connection import Connection, Database, when_committed
 
-__all__ = ["Connection", "Database"]
+__all__ = ["Connection", "Database", "when_committed"]

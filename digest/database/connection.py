@@ -35,6 +35,7 @@ PlainConnection = sa.Connection
 _T = TypeVar("_T")
 _BUSY_TIMEOUT_SECONDS = 15
 _MAIL_QUEUED = "digest_mail_queued"
+_AFTERWARDS = "digest_afterwards"
 _SQLITE_OPTIONS: dict[str, Any] = {  # Any: options of different types
     "hide_parameters": True,  # errors are logged, and addresses are among the parameters
     "connect_args": {"timeout": _BUSY_TIMEOUT_SECONDS},
@@ -83,10 +84,13 @@ class Database:
         async with lock, _translated(), self.engine.connect() as connection:
             await connection.execution_options(digest_writes=True)
             connection.info.pop(_MAIL_QUEUED, None)
+            connection.info.pop(_AFTERWARDS, None)
             async with connection.begin():
                 yield connection
             if connection.info.pop(_MAIL_QUEUED, False):
                 self.mail_queued.set()
+            for act in connection.info.pop(_AFTERWARDS, ()):
+                act()
 
     async def write(self, act: Callable[[PlainConnection], _T]) -> _T:
         """Run `act` in a transaction that writes, and return what it returns.
@@ -126,6 +130,11 @@ class Database:
 def tell_of_mail(connection: Connection) -> None:
     """Have `Database.mail_queued` set when this transaction is committed: a sender of this process need not poll."""
     connection.info[_MAIL_QUEUED] = True
+
+
+def when_committed(connection: Connection, act: Callable[[], None]) -> None:
+    """Have `act` called when the transaction of `begin` is committed, never when it is undone: for the log's events."""
+    connection.info.setdefault(_AFTERWARDS, []).append(act)
 
 
 def _act(engine: sa.Engine, act: Callable[[PlainConnection], _T]) -> _T:

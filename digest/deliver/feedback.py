@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from digest.config import Settings
-from digest.database import Connection, alerts, deliveries, notices, subscribers, suppressions
+from digest.database import Connection, alerts, deliveries, notices, subscribers, suppressions, when_committed
 from digest.database.notices import NewNotice, Subject
 from digest.errors import BadTokenError, NotFoundError
 from digest.events import event, warning
@@ -151,8 +151,15 @@ async def hear(connection: Connection, ear: Ear, notice: Notice, known: Known) -
 
 async def _failure(connection: Connection, ear: Ear, notice: Notice, subject: Subject, *, is_strong: bool) -> Heard:
     if await _mark(connection, ear, notice, subject, DeliveryState.BOUNCED):
-        event(
-            "delivery.bounced", delivery_id=subject.delivery_id, cause=notice.cause, status=notice.status, way=ear.way
+        when_committed(
+            connection,
+            lambda: event(
+                "delivery.bounced",
+                delivery_id=subject.delivery_id,
+                cause=notice.cause,
+                status=notice.status,
+                way=ear.way,
+            ),
         )
     if notice.cause in _NOT_THE_READERS:
         await _tell_of_domain(connection, subject.domain, now=ear.now)
@@ -178,7 +185,7 @@ async def _probe_if_due(connection: Connection, ear: Ear, reader: Subscriber) ->
     if delivery_id is None:
         return False
     await notices.note_probe(connection, reader.id, delivery_id, at=ear.now)
-    event("reader.probed", subscriber_id=reader.id, delivery_id=delivery_id)
+    when_committed(connection, lambda: event("reader.probed", subscriber_id=reader.id, delivery_id=delivery_id))
     return True
 
 
@@ -199,7 +206,7 @@ async def _tell_of_domain(connection: Connection, domain: str, *, now: datetime)
 
 async def _complaint(connection: Connection, ear: Ear, notice: Notice, subject: Subject) -> Heard:
     await _mark(connection, ear, notice, subject, DeliveryState.COMPLAINED)
-    event("delivery.complained", delivery_id=subject.delivery_id, way=ear.way)
+    when_committed(connection, lambda: event("delivery.complained", delivery_id=subject.delivery_id, way=ear.way))
     reader = await _reader(connection, subject.subscriber_id)
     if reader is not None:
         await _stop(connection, ear, reader, SuppressionReason.COMPLAINED)
@@ -266,7 +273,9 @@ async def _stop(connection: Connection, ear: Ear, reader: Subscriber, reason: Su
     await suppressions.suppress(connection, address_hash(ear.settings, reader.address), reason, at=ear.now)
     await subscribers.stop(connection, reader.id, at=ear.now)
     dropped = await deliveries.drop_for_subscriber(connection, reader.id, reason=DropReason.SUPPRESSED, at=ear.now)
-    warning("reader.stopped", subscriber_id=reader.id, reason=reason, dropped=dropped)
+    when_committed(
+        connection, lambda: warning("reader.stopped", subscriber_id=reader.id, reason=reason, dropped=dropped)
+    )
 
 
 async def _reader(connection: Connection, subscriber_id: int | None) -> Subscriber | None:

@@ -12,7 +12,7 @@ from datetime import timedelta
 
 from digest.addresses import Address
 from digest.compose.kinds.reply import Say
-from digest.database import Connection, counters, signups
+from digest.database import Connection, counters, signups, when_committed
 from digest.events import event
 from digest.inbound.answering import Answered, answer
 from digest.inbound.arrival import Arrival, Means
@@ -52,7 +52,7 @@ async def join(connection: Connection, means: Means, asked: Asked, sender: Addre
     signup_id = await signup.ask_within(connection, settings, means.renderer, wanted, now=means.now)
     if signup_id is None:
         return "asked before, no further mail now"
-    event("signup.asked", signup_id=signup_id)
+    when_committed(connection, lambda: event("signup.asked", signup_id=signup_id))
     return "confirmation asked for"
 
 
@@ -85,5 +85,5 @@ async def confirm(connection: Connection, means: Means, arrival: Arrival, asked:
     )
     if subscriber is None:
         return Acted(Outcome.IGNORED, "may not be confirmed", sender=asked.sender)
-    event("signup.confirmed", signup_id=found.id, subscriber_id=subscriber.id)
+    when_committed(connection, lambda: event("signup.confirmed", signup_id=found.id, subscriber_id=subscriber.id))
     return Acted(Outcome.COMMANDED, "confirmed", sender=asked.sender, subscriber_id=subscriber.id)

@@ -5,7 +5,7 @@ vouches for (`authentication`), or an answer to a mail of ours that came from th
 anywhere else a wish changes nothing: a subscribed address is asked once a day, by a mail whose answer proves it, and
 a stranger hears nothing. Each act is the one behind the links: leaving, choosing, the fresh link of 30 minutes.
 
-The events are those of the acts.
+The events are those of the acts, once they are committed.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from digest.addresses import Address
 from digest.compose.kinds.reply import Say
-from digest.database import Connection, consents, subscribers, suppressions
+from digest.database import Connection, consents, subscribers, suppressions, when_committed
 from digest.database.answered import AnsweredMail
 from digest.events import event
 from digest.hashes import address_hash
@@ -67,7 +67,7 @@ async def obey(
     sender: Address,
     answered: AnsweredMail | None,
 ) -> Acted:
-    """Carry out the commands of a mail, in their order. Raises `TemplateError`."""
+    """Carry out the commands of a mail, in their order. Raises `TemplateError`, `MissingFormsError`."""
     reader = await subscribers.find(connection, sender)
     if reader is not None and reader.state not in _READS:
         reader = None
@@ -162,7 +162,7 @@ async def _link(wish: _Wish, reader: Subscriber) -> str:
     means = wish.means
     if not await fresh.ask_within(wish.connection, means.settings, means.renderer, reader, now=means.now):
         return "no further link today"
-    event("link.asked", subscriber_id=reader.id, matter=LinkMatter.MANAGE)
+    when_committed(wish.connection, lambda: event("link.asked", subscriber_id=reader.id, matter=LinkMatter.MANAGE))
     return "link mailed to the stored address"
 
 
@@ -174,10 +174,13 @@ async def _choose(wish: _Wish, reader: Subscriber, commands: Sequence[Command]) 
         return "gets no mails any more"
     chosen = choosing.choose(desk, means.settings, commands, now=means.now)
     if chosen.choices != desk.choices:
-        saved = await preferences.save_within(wish.connection, means.settings, reader.id, chosen.choices, now=means.now)
+        saved = await preferences.save_within(
+            wish.connection, means.settings, reader.id, chosen.choices, means.made, now=means.now
+        )
         if saved is None:
             return "gets no mails any more"
-        event("subscriber.chose", subscriber_id=reader.id, dropped=saved.dropped)
+        dropped = saved.dropped
+        when_committed(wish.connection, lambda: event("subscriber.chose", subscriber_id=reader.id, dropped=dropped))
     standing = choosing.standing(desk, chosen.choices, means.settings, chosen.note)
     to = Answered(wish.arrival.mail.id, wish.asked.mail.message_id)
     is_said = await answer(

@@ -5,6 +5,7 @@ the top, outside any transaction and in a thread (questions are pure, and foreig
 the first that answers runs in one transaction together with the row's outcome, whose condition stands inside the
 UPDATE. So acting twice, on two machines or after a crash, changes nothing. What no row answers stays for a person.
 
+An act that wants a mail which waits in a form that nobody had is undone, the form composed outside, and acted again.
 A mail that acting fails on is tried again, ever later, and in the end waits for a person (`failed`, an alert). When the
 database cannot be used nothing is charged.
 
@@ -13,6 +14,7 @@ Events: inbound.acted, inbound.failed.
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -25,10 +27,13 @@ from digest.events import event, failure
 from digest.inbound.arrival import Arrival, Means
 from digest.inbound.routes import ROUTES, Route
 from digest.models.inbound import Acted, Outcome, RawMail
+from digest.subscribe import preferences
+from digest.subscribe.waiting import MissingFormsError
 
 LEASE = timedelta(minutes=5)
 MATTER = "inbound"
 _AT_ONCE = 20
+_TRIES_OF_FORMS = 2  # as behind the page: what an edition shows may be withdrawn between composing and storing
 # Waits before the second, third … try; after the last the mail is left to a person.
 _PAUSES = (timedelta(minutes=1), timedelta(minutes=10), timedelta(hours=1), timedelta(hours=6))
 
@@ -100,12 +105,25 @@ async def _act(
     if route is None:
         return "nobody", await _noted(database, mail, Acted(Outcome.PERSON, "left here"), now, owner)
     means = Means(settings, renderer, now)
+    for _ in range(_TRIES_OF_FORMS):
+        try:
+            return route.name, await _act_once(database, route, means, arrival, found, owner=owner)
+        except MissingFormsError as error:
+            made = await preferences.compose_missing(database, settings, renderer, error, now=now)
+            means = replace(means, made={**means.made, **made})
+    return route.name, await _act_once(database, route, means, arrival, found, owner=owner)
+
+
+async def _act_once(
+    database: Database, route: Route[Any], means: Means, arrival: Arrival, found: object, *, owner: str
+) -> Acted | None:
+    """Act in one transaction; None if the mail was no longer ours."""
     async with database.begin() as connection:
-        if not await raw_mails.take(connection, mail.id, owner=owner, at=now):
-            return route.name, None
+        if not await raw_mails.take(connection, arrival.mail.id, owner=owner, at=means.now):
+            return None
         acted = await route.act(connection, means, arrival, found)
-        await raw_mails.mark_acted(connection, mail.id, acted, at=now)
-    return route.name, acted
+        await raw_mails.mark_acted(connection, arrival.mail.id, acted, at=means.now)
+    return acted
 
 
 def _first(

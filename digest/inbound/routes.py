@@ -3,7 +3,8 @@
 A question is pure: it gets the mail and the settings and returns what it found, or None for "not mine". The act gets
 what its question has found, and the connection of the one transaction in which the mail's outcome is written, too: it
 must not open another (on SQLite it would wait for itself), must not catch `DatabaseUnavailableError`, and need not
-think of being called twice: after it was committed it is not. What it sends it queues as a delivery.
+think of being called twice: after it was committed it is not. What it sends it queues as a delivery, what it logs it
+logs when that is committed (`when_committed`), because it may be undone and done anew.
 
 The order: what the address says by a token of ours, notices and complaints, what machines answer, commands, people.
 """

@@ -28,7 +28,7 @@ from digest.events import event
 from digest.models.editions import ALL_SECTIONS, Slot
 from digest.models.readers import ALL_DAYS, Choices, Format, SlotChoice, Subscriber, SubscriberState
 from digest.subscribe import waiting
-from digest.subscribe.waiting import Followed, Form, MissingFormsError
+from digest.subscribe.waiting import Followed, Form, Made, MissingFormsError
 from digest.tokens import TokenPurpose
 
 MAX_WORDS = 10
@@ -109,44 +109,48 @@ async def save(
     for is_last in (False, False, True):
         try:
             async with database.begin() as connection:
-                await choices.wait_for_releases(connection)
-                if not await choices.save(connection, desk.subscriber.id, wanted, at=now):
-                    return None
-                saved = await waiting.follow(connection, settings, desk.subscriber.id, wanted, made, now=now)
+                saved = await save_within(connection, settings, desk.subscriber.id, wanted, made, now=now)
             break
         except MissingFormsError as error:
             if is_last:
                 raise
-            for form in error.forms:
-                may = await _may_have_composed(database, desk.subscriber, now)
-                made[form] = await _compose(database, settings, renderer, form) if may else None
+            made |= await compose_missing(database, settings, renderer, error, now=now)
+    if saved is None:
+        return None
     event("subscriber.chose", subscriber_id=desk.subscriber.id, dropped=saved.dropped)
     return saved
 
 
 async def save_within(
-    connection: Connection, settings: Settings, subscriber_id: int, wanted: Choices, *, now: datetime
+    connection: Connection, settings: Settings, subscriber_id: int, wanted: Choices, made: Made, *, now: datetime
 ) -> Followed | None:
-    """Do the same in the caller's transaction, for who chooses by writing a mail.
+    """Do the same in the caller's transaction, for who chooses by writing a mail, too.
 
-    There nothing can be composed: what waits and is wanted in a form that nobody had comes as it was.
+    There nothing can be composed: raises `MissingFormsError` for what waits and is wanted in a form that nobody had.
+    The caller undoes the transaction, has it made (`compose_missing`), and begins anew with it.
     """
     await choices.wait_for_releases(connection)
     if not await choices.save(connection, subscriber_id, wanted, at=now):
         return None
-    try:
-        async with connection.begin_nested():
-            return await waiting.follow(connection, settings, subscriber_id, wanted, {}, now=now)
-    except MissingFormsError as error:
-        as_they_were: dict[Form, Late | None] = dict.fromkeys(error.forms)
-        return await waiting.follow(connection, settings, subscriber_id, wanted, as_they_were, now=now)
+    return await waiting.follow(connection, settings, subscriber_id, wanted, made, now=now)
 
 
-async def _may_have_composed(database: Database, reader: Subscriber, now: datetime) -> bool:
+async def compose_missing(
+    database: Database, settings: Settings, renderer: Renderer, missing: MissingFormsError, *, now: datetime
+) -> dict[Form, Late | None]:
+    """Compose what is missing, outside of any transaction; None for a mail that is to come as it was composed."""
+    made: dict[Form, Late | None] = {}
+    for form in missing.forms:
+        may = await _may_have_composed(database, missing.subscriber_id, now)
+        made[form] = await _compose(database, settings, renderer, form) if may else None
+    return made
+
+
+async def _may_have_composed(database: Database, subscriber_id: int, now: datetime) -> bool:
     """Count one more form composed for a reader; False if there were many today: each costs work and a stored mail."""
     day = timedelta(days=1)
     async with database.begin() as connection:
-        return await counters.claim(connection, _SCOPE, str(reader.id), now=now, limit=MAX_FORMS, window=day)
+        return await counters.claim(connection, _SCOPE, str(subscriber_id), now=now, limit=MAX_FORMS, window=day)
 
 
 async def _compose(database: Database, settings: Settings, renderer: Renderer, form: Form) -> Late | None:

@@ -18,7 +18,7 @@ from functools import partial
 
 from digest.compose.render import Renderer
 from digest.config import Settings
-from digest.database import Connection, Database, leaving, subscribers
+from digest.database import Connection, Database, leaving, subscribers, when_committed
 from digest.database.connection import PlainConnection
 from digest.errors import NotFoundError
 from digest.events import event
@@ -114,7 +114,7 @@ async def leave_all(database: Database, notices: FarewellNotices, leavers: Seque
 async def leave_within(connection: Connection, notices: FarewellNotices, leaver: Leaver) -> Left:
     """Let one leave in the caller's transaction: for who leaves by writing a mail. Raises `TemplateError`."""
     left = (await connection.run_sync(partial(_leave_all, notices, [leaver])))[0]
-    _tell(leaver, left)
+    when_committed(connection, partial(_tell, leaver, left))
     return left
 
 

@@ -31,10 +31,11 @@ class Followed:
 
 
 class MissingFormsError(TryLaterError):
-    """Mails are wanted in forms that are not composed, or not as the edition is now."""
+    """A reader's mails are wanted in forms that are not composed, or not as the edition is now."""
 
-    def __init__(self, forms: tuple[Form, ...]) -> None:
+    def __init__(self, subscriber_id: int, forms: tuple[Form, ...]) -> None:
         super().__init__("A mail that waits is wanted in a form that is not composed yet.")
+        self.subscriber_id = subscriber_id
         self.forms = forms
 
 
@@ -72,7 +73,7 @@ async def follow(
                 continue
         as_it_was += message_id is None or not await choices.hand_over(connection, each.delivery_id, message_id)
     if missing:
-        raise MissingFormsError(tuple(missing))
+        raise MissingFormsError(subscriber_id, tuple(missing))
     return Followed(await choices.drop(connection, unwanted, reason=DropReason.LEFT, at=now), as_it_was)
 
 

@@ -4,18 +4,20 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from structlog.testing import capture_logs
 
 from digest.addresses import parse
+from digest.compose import editor
 from digest.config import Settings
 from digest.database import Database
-from digest.database.tables import messages, subscribers, subscriptions, suppressions
+from digest.database.tables import deliveries, messages, subscribers, subscriptions, suppressions
 from digest.hashes import address_hash
 from digest.models.consents import ConsentAct, ConsentWay
 from digest.models.deliveries import MessageKind
 from digest.models.inbound import Outcome
 from digest.models.readers import SubscriberState
 from digest.subaddress import Detail
-from tests.inbound.letters import US, Postbox
+from tests.inbound.letters import RENDERER, US, Postbox
 from tests.support.clock import StoppedClock
 from tests.support.newsroom import Newsroom
 from tests.support.settings import make_settings
@@ -258,6 +260,27 @@ async def test_choosing_by_mail(box: Postbox, words: str, chosen: dict[str, tupl
 
     assert await _subscription(box) == chosen
     assert await box.queued() == [(MessageKind.REPLY, "standing", KIM)]
+
+
+async def test_a_choice_by_mail_holds_for_what_waits_already(
+    database: Database, settings: Settings, clock: StoppedClock
+) -> None:
+    """As behind the link: an edition that is queued comes in the chosen sections, though nobody had them before."""
+    box, newsroom = Postbox(database, settings, clock), Newsroom(database, clock)
+    await _reader(box)
+    await newsroom.publish("시정 소식", section="시정")
+    await newsroom.publish("문화 소식", section="문화")
+    await editor.open_now(database, settings, settings.editions[0], clock=clock, planned_at=clock())
+    await editor.advance(database, settings, RENDERER, clock=clock)
+
+    with capture_logs() as logs:
+        await box.write("제외 문화", vouched=True)
+
+    async with database.read() as connection:
+        query = sa.select(messages.c.text).join(deliveries, deliveries.c.message_id == messages.c.id)
+        [text] = (await connection.execute(query.where(messages.c.kind == MessageKind.DIGEST))).scalars()
+    assert ("시정 소식" in text.decode(), "문화 소식" in text.decode()) == (True, False)
+    assert [each["event"] for each in logs] == ["inbound.kept", "subscriber.chose", "inbound.acted"]
 
 
 async def test_pausing_and_coming_back(box: Postbox) -> None:

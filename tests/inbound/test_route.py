@@ -4,12 +4,14 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from structlog.testing import capture_logs
 
 from digest.compose.render import Renderer
 from digest.config import Settings
-from digest.database import Connection, Database, alerts, raw_mails
+from digest.database import Connection, Database, alerts, raw_mails, when_committed
 from digest.database.tables import raw_mails as table
 from digest.errors import DatabaseUnavailableError, MailTooLargeError
+from digest.events import event
 from digest.inbound import receive, route
 from digest.inbound.arrival import Arrival, Means
 from digest.inbound.routes import Route
@@ -30,7 +32,7 @@ def settings() -> Settings:
 
 
 class Acts:
-    """An act that notes what it was called for; `fails` times it raises before."""
+    """An act that notes and logs what it was called for; with `error` it raises after that."""
 
     def __init__(self, outcome: Outcome = Outcome.COMMANDED, error: Exception | None = None) -> None:
         self.outcome, self.error = outcome, error
@@ -38,6 +40,7 @@ class Acts:
 
     async def __call__(self, connection: Connection, means: Means, arrival: Arrival, found: object) -> Acted:
         self.found.append(found)
+        when_committed(connection, lambda: event("acted", found=found))
         await alerts.raise_alert(connection, "acted", "test", at=means.now)
         if self.error is not None:
             raise self.error
@@ -129,6 +132,18 @@ async def test_an_act_that_fails_leaves_nothing_behind_and_is_tried_again(
 
     clock.advance(minutes=1)
     assert await act(database, settings, clock, row(Acts())) == 1
+
+
+async def test_what_was_undone_is_not_in_the_log(database: Database, settings: Settings, clock: StoppedClock) -> None:
+    """Whoever reads "left" in the log believes it; the next transaction tells its own alone."""
+    await keep(database, settings, clock)
+
+    with capture_logs() as logs:
+        await act(database, settings, clock, row(Acts(error=RuntimeError("a fault")), "undone"))
+        clock.advance(minutes=1)
+        await act(database, settings, clock, row(Acts(), "done"))
+
+    assert [each["found"] for each in logs if each["event"] == "acted"] == ["done"]
 
 
 async def test_a_mail_that_always_fails_waits_for_a_person_in_the_end(
