@@ -42,7 +42,8 @@ def test_a_withdrawn_article_goes_into_no_edition(commands: Commands, just_now: 
     commands("editions", "make", "morning")
 
     assert [each["title"] for each in commands.json("editions", "show", "1")["articles"]] == ["다리 개통"]
-    assert "before" in commands("articles", "withdraw", str(article_id), code=1).stderr
+    again = commands("articles", "withdraw", str(article_id), code=1).stderr
+    assert "was withdrawn before, by a person. Nothing has changed." in again
 
 
 def test_a_withdrawal_takes_effect_on_what_waits_and_tells_it(commands: Commands, just_now: StoppedClock) -> None:
@@ -154,7 +155,9 @@ def test_what_has_changed_is_told_with_its_corrections(collected: Commands, feed
     assert [(each["revision"], each["changed"]) for each in corrections] == [(2, "headline")]
     assert gone == "withdrawn"
     assert "withdrawn by its page" in collected("articles", "show", "1").stdout
-    collected("articles", "withdraw", "1", code=1)
+    by_a_person = collected("articles", "withdraw", "1", code=1).stderr
+    assert "Now its page cannot bring it back any more" in by_a_person
+    assert "Nothing has changed" in collected("articles", "withdraw", "1", code=1).stderr
     assert "withdrawn by a person" in collected("articles", "show", "1").stdout
 
 

@@ -59,7 +59,7 @@ def withdraw(article_id: ArticleId, as_json: AsJson = False) -> None:
     elif done.is_new:
         say(f"Article {article_id} is withdrawn: {done.article.text.title}")
     if not done.is_new:
-        problem(f"Article {article_id} was withdrawn before. Now its page cannot bring it back any more.")
+        problem(f"Article {article_id} was withdrawn before, {_before(done.article)}.")
     if not as_json:
         _tell(done)
     if done.trouble:
@@ -173,6 +173,14 @@ async def _withdraw(settings: "Settings", database: "Database", article_id: int)
     states = (EditionState.OPEN, EditionState.CHOSEN, EditionState.HELD)
     to_come = tuple(one for one, _role in held if one.state in states and one.id not in shown)
     return _Withdrawn(article, is_new, tuple(effects), to_come, trouble)
+
+
+def _before(article: "Article") -> str:
+    from digest.models.articles import WithdrawnBy
+
+    if article.withdrawn_by is WithdrawnBy.PAGE:
+        return "by its page. Now its page cannot bring it back any more"
+    return "by a person. Nothing has changed"
 
 
 def _tell(done: _Withdrawn) -> None:
