@@ -58,6 +58,7 @@ class Asked(StrEnum):
     """How a request was met; none of them tells anything of the friend but that they were written to often."""
 
     SENT = "sent"
+    PARTLY = "partly"  # of several friends some were written to, and the others are not
     CONFIRM = "confirm"
     TOO_MANY = "too_many"
     STOPPED = "stopped"
@@ -66,16 +67,17 @@ class Asked(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Released:
-    """What became of the shares of one mail: how many went out, how many a limit stopped; `stopped`: sharing rests.
+    """What became of the shares of one mail: how many went out, and how many of several did not, by the reason.
 
-    What rests goes on waiting, so that the button can be pressed again. `is_sender_stopped`: only this sender's do.
+    `refused`: by a limit. `waiting`: sharing rests, and they go on waiting, so that the button can be pressed again.
+    `withheld`: people have complained about this sender.
     """
 
     sender_hash: str
     sent: int
     refused: int
-    is_stopped: bool = False
-    is_sender_stopped: bool = False
+    waiting: int = 0
+    withheld: int = 0
 
 
 class _Fate(StrEnum):
@@ -88,9 +90,8 @@ class _Fate(StrEnum):
     GONE = "gone"
 
 
-# What is said of several shares asked for at once: that one went out, else why none did.
+# What is said where none of the shares asked for at once went out: why.
 _ANSWERS = {
-    _Fate.SENT: Asked.SENT,
     _Fate.STOPPED: Asked.STOPPED,
     _Fate.SENDER_STOPPED: Asked.SENDER_STOPPED,
 }
@@ -139,6 +140,8 @@ async def ask(
             return await _ask_sender(connection, settings, renderer, wanted, new, now=now)
     event("share.asked", article_id=article.id, shares=len(new))
     fates = [await _send(database, settings, renderer, article, each, now=now) for each in new]
+    if _Fate.SENT in fates:
+        return Asked.SENT if set(fates) == {_Fate.SENT} else Asked.PARTLY
     for fate, answer in _ANSWERS.items():
         if fate in fates:
             return answer
@@ -172,8 +175,8 @@ async def release(
         stored[0].wanted.sender_hash,
         sent=fates.count(_Fate.SENT),
         refused=fates.count(_Fate.REFUSED),
-        is_stopped=_Fate.STOPPED in fates,
-        is_sender_stopped=_Fate.SENDER_STOPPED in fates,
+        waiting=fates.count(_Fate.STOPPED),
+        withheld=fates.count(_Fate.SENDER_STOPPED),
     )
 
 

@@ -60,7 +60,9 @@ class SharedArticle(Taken):
 class Sent(Given):
     """The answer to every share that was taken, whoever the friend is."""
 
-    next: Literal["sent"] = Field("sent", description="It is on its way, if mails can be sent to this address.")
+    next: Literal["sent", "partly"] = Field(
+        description="It is on its way, if mails can be sent to this address; `partly`: not to all of several friends."
+    )
     detail: str = Field(description="What to show to the person, in their language.")
 
 
@@ -115,8 +117,9 @@ class Shares:
             raise _no_statement(body)
         host = place_of(call, body.visitor_address)
         wanted = Wanted(article_id, statement.sender, name, friends, note, body.language, host)
-        await self._ask(wanted, body)
-        return Sent(detail=Problems(self.templates).say("shared", body.language))
+        is_partly = await self._ask(wanted, body) is Asked.PARTLY
+        said = Problems(self.templates).say("shared_partly" if is_partly else "shared", body.language)
+        return Sent(next="partly" if is_partly else "sent", detail=said)
 
     def _friends(self, body: SharedArticle) -> tuple[tuple[Address, ...], list[Mistake]]:
         read = [addresses.parse_or_none(each) for each in body.friends]
@@ -141,7 +144,7 @@ class Shares:
             mistakes.append(Mistake(where, "unknown_article"))
         return article_id
 
-    async def _ask(self, wanted: Wanted, body: SharedArticle) -> None:
+    async def _ask(self, wanted: Wanted, body: SharedArticle) -> Asked:
         now = self.clock()
         try:
             asked = await request.ask(
@@ -161,6 +164,7 @@ class Shares:
                 free_at = await limits.free_at(connection, counted_as(self.settings, wanted.host), now=now)
             until = free_at if free_at > now else now + _AN_HOUR
             raise too_many(until, now, said="too_many_shares", language=body.language)
+        return asked
 
 
 def _no_statement(body: SharedArticle) -> RefusedError:

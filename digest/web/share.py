@@ -225,13 +225,14 @@ class SharePages:
         return {"article": view, "picture": view.picture if has_picture else None}
 
     def _asked(self, request: Request, article: Article, asked: Asked) -> Response:
-        context = {"is_sent": asked is Asked.SENT, "article_link": article.text.link}
+        is_sent, is_partly = asked in (Asked.SENT, Asked.PARTLY), asked is Asked.PARTLY
+        context = {"is_sent": is_sent, "is_partly": is_partly, "article_link": article.text.link}
         return self._page(request, "share/asked.html", context)
 
     def _released(self, request: Request, released: Released) -> Response:
-        if not released.sent and (released.is_stopped or released.is_sender_stopped):
+        if not released.sent and (released.waiting or released.withheld):
             language = self.templates.language_of(request)
-            status = 503 if released.is_stopped else 403
+            status = 503 if released.waiting else 403
             context = {"released": released}
             return self.templates.page(
                 "share/stopped.html", context, language=language, status=status, headers=_NOT_KEPT

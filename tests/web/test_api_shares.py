@@ -249,6 +249,18 @@ async def test_t14_the_answer_never_depends_on_the_friend(
     assert len(await queued(database)) == 3
 
 
+async def test_of_several_friends_it_says_when_some_are_left_out(
+    database: Database, settings: Settings, clock: StoppedClock, key: str, asked: dict[str, Any]
+) -> None:
+    """The newspaper's page must not tell its reader that all have it."""
+    few = settings.model_copy(update={"share_friends": 2, "shares_per_day": 1})
+    async with browser(database, few, clock) as opened:
+        answer = await opened.post(URL, json={**asked, "friends": [FRIEND, "b@naru.example"]}, headers=bearer(key))
+    assert (answer.status_code, answer.json()["next"]) == (202, "partly")
+    assert "일부 친구에게만" in answer.json()["detail"]
+    assert [to for _, to, _ in await queued(database)] == [FRIEND]
+
+
 async def test_the_limits_are_those_of_the_page_and_where_the_reader_is_counts(
     database: Database, settings: Settings, clock: StoppedClock, asked: dict[str, Any], sign: Sign
 ) -> None:

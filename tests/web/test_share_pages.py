@@ -17,7 +17,8 @@ from digest.database.tables import articles, deliveries, messages, revisions, sh
 from digest.database.tables import shares as share_rows
 from digest.hashes import address_hash
 from digest.models.deliveries import Lane, MessageKind
-from digest.share import words
+from digest.share import request, words
+from digest.share.request import Released
 from digest.subscribe.personal import SHARE_KEPT
 from digest.tokens import TokenPurpose
 from tests.support import rows
@@ -316,3 +317,58 @@ async def test_the_page_offers_link_and_own_program_first(
     assert page.index("링크 복사") < page.index("내 메일 프로그램") < page.index("신문사가 대신")
     assert len(page.encode()) < 30_000
     assert 'role="alert"' not in page  # nothing is wrong with a form that nobody has filled in yet
+
+
+@pytest.mark.parametrize("is_known", [False, True])
+async def test_where_only_some_friends_are_written_to_the_page_says_so(
+    database: Database, settings: Settings, clock: StoppedClock, path: str, *, is_known: bool
+) -> None:
+    """A limit between two friends: the sender must know that one of them gets nothing."""
+    few = settings.model_copy(update={"share_friends": 2, "shares_per_day": 2 if is_known else 1})
+    async with browser(database, few, clock) as opened:
+        if is_known:
+            await ask(opened, path, clock)
+            await opened.post(await link_of(database, few, TokenPurpose.SHARE))
+            path = f"/articles/{await make_article(database, clock)}/share"
+        given = await fields(opened, path, clock)
+        answer = await opened.post(path, data={**given, "friend": [FRIEND, "other@naru.example"]})
+        if not is_known:
+            answer = await opened.post(await link_of(database, few, TokenPurpose.SHARE))
+
+    head = LexborHTMLParser(answer.text).css_first("h1")
+    assert head is not None
+    assert head.text() == "일부 친구에게만 기사를 보내고 있습니다"
+    assert "한도에 이르렀" in answer.text
+    assert [to for kind, to, _, _ in await queued(database) if kind == MessageKind.SHARE][-1:] == [FRIEND]
+
+
+@pytest.mark.parametrize(
+    ("rest", "says", "status"),
+    [
+        ({"sent": 3}, ("기사를 보내고 있습니다",), 200),
+        ({"sent": 1, "refused": 2}, ("1명이 곧", "2명에게는 보내지 못했습니다"), 200),
+        ({"sent": 1, "waiting": 2}, ("1명이 곧", "2명에게는 아직 보내지 않았고"), 200),
+        ({"sent": 2, "withheld": 1}, ("2명이 곧", "1명에게는 보내지 않았습니다", "abuse@gaon.example"), 200),
+        ({"refused": 1}, ("이 기사를 보내지 않았습니다", "한도에"), 200),
+        ({"waiting": 1}, ("기사 보내기를 잠시 멈추었습니다",), 503),
+        ({"withheld": 1}, ("이 기사를 보내지 않았습니다", "abuse@gaon.example"), 403),
+    ],
+)
+async def test_every_end_of_a_share_has_its_words(
+    client: httpx2.AsyncClient,
+    monkeypatch: pytest.MonkeyPatch,
+    rest: dict[str, int],
+    says: tuple[str, ...],
+    status: int,
+) -> None:
+    """A stop between two friends is a matter of microseconds, so what came of it is given here."""
+
+    async def released(*_args: object, **_named: object) -> Released:
+        return Released("hash", **{"sent": 0, "refused": 0, **rest})
+
+    monkeypatch.setattr(request, "release", released)
+    answer = await client.post("/share/any?lang=ko")
+
+    assert answer.status_code == status
+    assert [each for each in says if each not in answer.text] == []
+    assert answer.text.count("<h1>") == 1
