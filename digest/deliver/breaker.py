@@ -13,7 +13,7 @@ readers elsewhere should not have waited for that. What was deferred goes out wh
 resumes the provider. Mails that belong to no edition cannot be held: refusing them is charged, and a person is told.
 The alerts quote the relay without addresses.
 
-Alerts: `edition:ID`, `provider:NAME`, `mails:refused`.
+Alerts: `edition:ID`, `provider:NAME`, `mails:refused`, `mails:null-sender`.
 """
 
 from collections import Counter
@@ -76,6 +76,12 @@ class Breaker:
 
     def heard(self, delivery: Delivery, outcome: Outcome) -> Outcome:
         """Take note of an outcome; return it as it is to be settled."""
+        if outcome.sender_problem:
+            self._stops.tell_of_null_sender(
+                f"{outcome.sender_problem} Answers to what people write go out under the null sender, so "
+                "this relay takes none of them. Write INBOUND_NULL_SENDER=no and start again: what waits is tried for "
+                "a day."
+            )
         is_taken = outcome.state is DeliveryState.ACCEPTED
         if not is_taken and not outcome.mail_problem:
             return outcome

@@ -279,7 +279,7 @@ async def _hear(relay: Relay, outcome: Outcome) -> None:
     """Learn from an outcome how the relay is."""
     if outcome.relay_problem:
         await relay.watch.problem(outcome.relay_problem)
-    elif outcome.mail_problem:
+    elif outcome.mail_problem or outcome.sender_problem:
         await relay.watch.refuses_mail()
     elif outcome.reply is not None:
         await relay.watch.works()

@@ -5,6 +5,7 @@ The question behind every row of the table is whose matter a refusal is (RFC 532
     the recipient's   this mailbox does not exist, moved        -> refused; deferred for 4xx and full mailboxes
     the relay's       overloaded, wants a login, denies us, 421 -> deferred, not charged, `relay_problem` set
     the mail's        its content or our sender is refused, 5xx -> deferred, not charged, `mail_problem` set
+    nobody's          MAIL FROM:<> is refused, 5xx              -> deferred, charged, `sender_problem` set
 
 A refusal that is not the recipient's must not burn through a list, so it costs no try, and a person hears of it in the
 relay's own words. The relay's pauses that relay (`relay_watch`); the mail's would be the same at any relay and for
@@ -70,8 +71,11 @@ def read_reply(code: int, text: str) -> Reply:
     return Reply(code, found.group() if found else "", line[:_MAX_TEXT])
 
 
-def judge(stage: Stage, reply: Reply) -> Outcome:
+def judge(stage: Stage, reply: Reply, *, has_sender: bool = True) -> Outcome:
     """Decide on a reply that was read at `stage` (MAIL, RCPT, DATA or BODY) and was not the wished-for one.
+
+    `has_sender` False: the mail goes under the null sender, which RFC 5321 §4.5.5 has every server take. Some do not;
+    that is neither trouble of the relay nor of this mail, and a setting mends it (INBOUND_NULL_SENDER).
 
     A 2xx at BODY is the one good end. Any other reply that is neither 4xx nor 5xx is out of step with the protocol.
     """
@@ -81,6 +85,9 @@ def judge(stage: Stage, reply: Reply) -> Outcome:
         return lost(stage, f"the answer {in_words(reply)} makes no sense here")
     if reply.status == RATE_LIMITED:
         return Outcome(DeliveryState.DEFERRED, reply, f"slowed down at {stage}", charged=False)
+    if not has_sender and _is_about_null_sender(stage, reply):
+        said = f"The relay answered {in_words(reply)} to MAIL FROM:<>."
+        return Outcome(DeliveryState.DEFERRED, reply, "refused at MAIL: the null sender", sender_problem=said)
     whose = _whose_matter(stage, reply)
     if whose is not _Whose.RECIPIENT:
         said = f"The relay answered {in_words(reply)} at {stage}."
@@ -152,6 +159,11 @@ def _whose_matter_without_status(stage: Stage, reply: Reply) -> _Whose:
     # After the body 554 is what servers without enhanced codes say about its content (RFC 5321 §4.2.2, §4.2.5).
     says_content = reply.code >= 500 and _SAYS_CONTENT.search(reply.text)
     return _Whose.MAIL if reply.code == 554 or says_content else _Whose.RECIPIENT
+
+
+def _is_about_null_sender(stage: Stage, reply: Reply) -> bool:
+    is_about_us = reply.code in _LOGIN_CODES or _SAYS_US.search(reply.text)
+    return stage is Stage.MAIL and reply.code >= 500 and not is_about_us
 
 
 def _is_full_mailbox(reply: Reply) -> bool:

@@ -5,7 +5,8 @@ until then, and a second longer for what was just being claimed or marked, `cove
 most what is on the wire goes out. It is done in the background, once per matter at a time. When the ledger cannot be
 written to, the next mail comes to the same decision.
 
-Events: `edition.held`, `provider.paused`. Alerts: `edition:ID`, `provider:NAME`, `message:ID`, `mails:refused`.
+Events: `edition.held`, `provider.paused`. Alerts: `edition:ID`, `provider:NAME`, `message:ID`, `mails:refused`,
+`mails:null-sender`.
 """
 
 import asyncio
@@ -114,6 +115,14 @@ class Stops:
 
         async def tell(connection: Connection) -> None:
             await alerts.raise_alert(connection, "mails:refused", text, at=self._clock())
+
+        self._start("", tell)
+
+    def tell_of_null_sender(self, text: str) -> None:
+        """Raise the alert about a relay that takes no mail without a sender."""
+
+        async def tell(connection: Connection) -> None:
+            await alerts.raise_alert(connection, "mails:null-sender", text, at=self._clock())
 
         self._start("", tell)
 

@@ -148,8 +148,8 @@ class Reply:
 class Outcome:
     """What came of one attempt. `charged` False: it was not the recipient's fault and costs the delivery no try.
 
-    At most one of `relay_problem` and `mail_problem` is set, in the relay's own words: whose fault it was, where a
-    person should hear of it if it happens again and again.
+    At most one of the problems is set, in the relay's own words: whose fault it was, where a person should hear of it
+    if it happens again and again; of `sender_problem`, that it takes nothing from the null sender, at once.
     """
 
     state: DeliveryState
@@ -158,6 +158,7 @@ class Outcome:
     charged: bool = True
     relay_problem: str = ""
     mail_problem: str = ""
+    sender_problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,6 +70,27 @@ def test_each_reply_is_laid_to_the_one_it_is_about(stage: Stage, said: str, stat
     assert (bool(outcome.relay_problem), bool(outcome.mail_problem)) == (fault == RELAY, fault == MAIL)
 
 
+@pytest.mark.parametrize(
+    ("stage", "said", "is_about_it"),
+    [
+        (Stage.MAIL, "501 <>: sender address must contain a domain", True),
+        (Stage.MAIL, "553 5.1.8 bad sender", True),
+        (Stage.MAIL, "530 5.7.0 authentication required", False),
+        (Stage.MAIL, "554 5.7.1 relay access denied", False),
+        (Stage.MAIL, "451 4.3.0 try again later", False),
+        (Stage.RCPT, "550 5.1.1 unknown", False),
+    ],
+)
+def test_a_refused_null_sender_is_no_trouble_of_the_relays(stage: Stage, said: str, is_about_it: bool) -> None:
+    """A setting mends it; what says something else stays what it is."""
+    reply = read_reply(int(said[:3]), said[4:])
+
+    without, usual = judge(stage, reply, has_sender=False), judge(stage, reply)
+
+    assert bool(without.sender_problem) == is_about_it
+    assert is_about_it or without == usual
+
+
 @pytest.mark.parametrize("stage", [Stage.MAIL, Stage.RCPT, Stage.DATA])
 def test_a_connection_lost_before_the_body_costs_no_try(stage: Stage) -> None:
     """Nothing was handed over, so nothing can have been taken."""

@@ -392,6 +392,30 @@ async def test_a_relay_that_answers_5xx_at_each_stage_burns_no_list(
     assert {row["attempts"] for row in await ledger.rows(database)} == {0}
 
 
+@pytest.mark.parametrize("extensions", [("PIPELINING",), ()])
+async def test_a_relay_that_refuses_the_null_sender_is_not_paused(
+    database: Database, clock: StoppedClock, extensions: tuple[str, ...]
+) -> None:
+    """Answers alone go under it: they wait for the operator, who reads which setting helps; all else goes out."""
+    for number in range(5):
+        to = f"reader{number}@gaon.example"
+        await ledger.make_single(database, at=clock(), recipient=to, kind=MessageKind.REPLY, deadline=timedelta(days=1))
+    said = "501 5.1.7 <>: sender address must contain a domain"
+    async with HostileServer(Script({"MAIL": said}, extensions=extensions)) as server:
+        await _sender(database, server, clock, smtp_connections=1).send_due()
+        assert await ledger.states(database) == {DEFERRED: 5}
+        [alert] = await _alerts(database)
+        assert (alert.matter, "INBOUND_NULL_SENDER" in alert.text) == ("mails:null-sender", True)
+
+        server.script.replies.clear()
+        await ledger.make_edition(database, at=clock(), readers=2)
+        clock.advance(hours=1)
+        await _sender(database, server, clock, inbound_null_sender=False).send_due()
+
+    assert await ledger.states(database) == {ACCEPTED: 7}
+    assert {mail.envelope_from for mail in server.mails} == {str(make_settings().sender)}
+
+
 async def test_one_refused_reader_stops_nobody_else(database: Database, clock: StoppedClock) -> None:
     """The list goes on, and the refusal is kept with its words."""
     edition = await ledger.make_edition(database, at=clock(), readers=6)

@@ -188,7 +188,7 @@ class SmtpLane(asyncio.Protocol):
             self._take_unasked(code, text)
         elif code == _LEAVING:
             reply = _read(code, text)
-            verdict = turn.verdict if turn.verdict or turn.stage is Stage.RSET else outcome.judge(turn.stage, reply)
+            verdict = turn.verdict if turn.verdict or turn.stage is Stage.RSET else _judged(turn, reply)
             self._lose(f"the relay said {outcome.in_words(reply)}", verdict=verdict, is_closed=True)
         elif turn.stage is Stage.BODY:
             self._take_answer_to_body(turn, code, text)
@@ -205,7 +205,7 @@ class SmtpLane(asyncio.Protocol):
             if code < 400 or turn.stage is Stage.RSET:
                 self._lose_step(code, text)
                 return
-            turn.verdict = outcome.judge(turn.stage, _read(code, text))
+            turn.verdict = _judged(turn, _read(code, text))
         if turn.stage is not Stage.DATA:
             turn.stage = _FOLLOWING[turn.stage]
             if not self._abilities.pipelining:
@@ -336,6 +336,10 @@ class SmtpLane(asyncio.Protocol):
             if not self._waiter.done():
                 self._waiter.set_result(None)
             self._waiter = None
+
+
+def _judged(turn: _Turn, reply: Reply) -> Outcome:
+    return outcome.judge(turn.stage, reply, has_sender=not turn.commands[0].startswith(b"MAIL FROM:<>"))
 
 
 def _read(code: int, text: bytes) -> Reply:

@@ -85,7 +85,7 @@ class PlainLane:
             for (stage, wanted), command in zip(_WANTED, commands, strict=True):
                 reply = _read(await self._client.execute_command(command.removesuffix(b"\r\n")))
                 if reply.code not in wanted:
-                    return envelope.delivery_id, await self._refused(stage, reply)
+                    return envelope.delivery_id, await self._refused(stage, reply, has_sender=bool(envelope.sender))
             stage = Stage.BODY
             reply = await self._hand_over_body(envelope.content)
         except _BROKEN as error:
@@ -102,7 +102,7 @@ class PlainLane:
         protocol.write(content)
         return _read(await protocol.read_response(timeout=self._relay.final_timeout_seconds))
 
-    async def _refused(self, stage: Stage, reply: Reply) -> Outcome:
+    async def _refused(self, stage: Stage, reply: Reply, *, has_sender: bool = True) -> Outcome:
         """Judge a refusal and leave the connection fit for the next mail, or closed."""
         if 400 <= reply.code < 600 and reply.code != 421:
             try:
@@ -111,7 +111,7 @@ class PlainLane:
                 self.abort()
         else:
             self.abort()
-        return outcome.judge(stage, reply)
+        return outcome.judge(stage, reply, has_sender=has_sender)
 
 
 def _read(response: aiosmtplib.SMTPResponse) -> Reply:
