@@ -414,6 +414,8 @@ class Settings(BaseModel):
                 f"HOOK_SES_TOPICS: {wrong[0]} is no ARN of a topic. Write it as the SNS console shows it, for example "
                 "HOOK_SES_TOPICS=arn:aws:sns:ap-northeast-2:123456789012:news-bounces"
             )
+        # Return paths hold tokens without a door, too: a provider's webhook may be what tells of bounces.
+        _require_room("BOUNCE_ADDRESS", self.bounce_address, longest_local(TOKEN_LENGTH, for_bounces=True))
         if not self.has_door:
             return self
         if not self.inbound_address:
@@ -421,13 +423,7 @@ class Settings(BaseModel):
                 "INBOUND_ADDRESS: there is a door for mail, but no address that people write to. "
                 "Write for example INBOUND_ADDRESS=news@example.kr"
             )
-        for name, for_bounces in (("inbound_address", False), ("bounce_address", True)):
-            longest = longest_local(TOKEN_LENGTH, for_bounces=for_bounces)
-            if len(getattr(self, name).partition("@")[0]) > longest:
-                raise ValueError(
-                    f"{name.upper()}: with a token behind it the part before the @ would be longer than 64 letters "
-                    f"(RFC 5321). Take one of at most {longest} letters"
-                )
+        _require_room("INBOUND_ADDRESS", self.inbound_address, longest_local(TOKEN_LENGTH))
         if self.newsroom is not None and self.own_addresses.is_own(self.newsroom):
             raise ValueError(
                 "INBOUND_NEWSROOM: mail to it comes back to this service, which would pass it on to itself. "
@@ -462,6 +458,14 @@ class _Lines:
 
     text: str
     context: str
+
+
+def _require_room(name: str, address: str, longest: int) -> None:
+    if len(address.partition("@")[0]) > longest:
+        raise ValueError(
+            f"{name}: with a token behind it the part before the @ would be longer than 64 letters "
+            f"(RFC 5321). Take one of at most {longest} letters"
+        )
 
 
 def _with_password(spec: RelaySpec) -> RelaySpec:

@@ -156,6 +156,12 @@ def test_the_sample_and_a_relay_exclude_each_other() -> None:
     assert "SAMPLE=no" in mistakes({**GOOD, "SAMPLE": "yes", "SMTP_HOST": "relay.example"})["SAMPLE"]
 
 
+@pytest.mark.parametrize("door", [{}, {"INBOUND_ADDRESS": "news@gaon.example", "INBOUND_PORT": "2424"}])
+def test_a_return_path_has_room_for_its_token(door: dict[str, str]) -> None:
+    """Without a door too: webhooks tell of bounces, and a path of 65 letters would be refused with every mail."""
+    assert "26 letters" in mistakes({**GOOD, **door, "BOUNCE_ADDRESS": f"{'b' * 27}@gaon.example"})["BOUNCE_ADDRESS"]
+
+
 def test_a_relay_needs_https_pages() -> None:
     """One-click unsubscribing is https only (RFC 8058 §3.1)."""
     found = mistakes({**GOOD, "SMTP_HOST": "relay.example", "BASE_URL": "http://news.gaon.example"})
