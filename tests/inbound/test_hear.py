@@ -5,7 +5,7 @@ import sqlalchemy as sa
 
 from digest.compose.render import Renderer
 from digest.config import Settings
-from digest.database import Database
+from digest.database import Database, alerts
 from digest.database.tables import deliveries, messages, raw_mails, subscribers
 from digest.inbound import receive, route
 from digest.models.deliveries import DeliveryState, MessageKind
@@ -124,6 +124,27 @@ async def test_the_token_in_the_mail_that_came_back_is_enough_for_a_complaint(po
     assert await post.state() is SubscriberState.STOPPED
     assert await state_of(post.database, deliveries, delivery_id) == DeliveryState.COMPLAINED
     assert await state_of(post.database, deliveries, queued) == DeliveryState.DROPPED
+
+
+@pytest.mark.parametrize(
+    ("results", "state"),
+    [
+        ("", SubscriberState.ACTIVE),
+        ("Authentication-Results: mx.gaon.example; dkim=pass header.d=evil.example\r\n", SubscriberState.ACTIVE),
+        ("Authentication-Results: mx.other.example; dkim=pass header.d=example.net\r\n", SubscriberState.ACTIVE),
+        ("Authentication-Results: mx.gaon.example; dkim=pass header.d=example.net\r\n", SubscriberState.STOPPED),
+    ],
+)
+async def test_a_complaint_by_mail_must_be_of_whom_it_says(post: Post, results: str, state: SubscriberState) -> None:
+    """T20: a friend who was passed on an edition has its token. Who is not believed is told to the operator."""
+    post.settings = post.settings.model_copy(update={"inbound_authserv_id": "mx.gaon.example"})
+
+    await post.comes_back(results.encode() + complaint("abuse"), await post.send())
+
+    assert await post.state() is state
+    async with post.database.read() as connection:
+        told = [each.matter for each in await alerts.list_open(connection)]
+    assert told == ([] if state is SubscriberState.STOPPED else ["complaints:unproven"])
 
 
 async def test_a_report_on_authentication_stops_nobody(post: Post) -> None:
