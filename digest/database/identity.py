@@ -22,6 +22,9 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 _TRACKING = {
     "fbclid", "gclid", "dclid", "msclkid", "yclid", "twclid", "igshid", "mc_cid", "mc_eid", "_ga", "_gl", "spm",
 }  # fmt: skip
+# What is the same before and after decoding and encoding.
+_PLAIN_PATH = re.compile(r"[A-Za-z0-9/:@!$&'()*+,;=~._-]+")
+_PLAIN_QUERY = re.compile(r"[A-Za-z0-9_.~-]+=[A-Za-z0-9_.~-]*(?:&[A-Za-z0-9_.~-]+=[A-Za-z0-9_.~-]*)*")
 _FRONT_NAMES = ("www.", "m.", "mobile.")
 # Where the CMSs of Korean newspapers keep the number of an article, the number last. Boards number theirs per board.
 _NUMBERED = (
@@ -97,12 +100,22 @@ def canonical_link(link: str) -> str:
         return link
     if port and port != _DEFAULT_PORTS.get(split.scheme.lower()):
         host = f"{host}:{port}"
-    pairs = parse_qsl(split.query, keep_blank_values=True)
-    kept = [(name, value) for name, value in pairs if not _is_tracking(name)]
-    query = urlencode(sorted(kept, key=lambda pair: pair[0]))
+    query = _canonical_query(split.query) if split.query else ""
     route = f"#{split.fragment}" if split.fragment.startswith(("!", "/")) else ""
-    path = quote(unquote(split.path), safe="/:@!$&'()*+,;=~-._") or "/"
+    path = split.path or "/"
+    if not _PLAIN_PATH.fullmatch(path):
+        path = quote(unquote(path), safe="/:@!$&'()*+,;=~-._")
     return f"{host}{path}{'?' if query else ''}{query}{route}"
+
+
+def _canonical_query(query: str) -> str:
+    """Return a query sorted by name, without what is there to count readers; nearly all need no decoding for that."""
+    if _PLAIN_QUERY.fullmatch(query):
+        plain = [pair for pair in query.split("&") if not _is_tracking(pair.partition("=")[0])]
+        return "&".join(sorted(plain, key=lambda pair: pair.partition("=")[0]) if len(plain) > 1 else plain)
+    pairs = parse_qsl(query, keep_blank_values=True)
+    kept = [(name, value) for name, value in pairs if not _is_tracking(name)]
+    return urlencode(sorted(kept, key=lambda pair: pair[0]))
 
 
 def article_number(link: str) -> str | None:
@@ -116,13 +129,11 @@ def article_number(link: str) -> str | None:
         host = (split.hostname or "").rstrip(".")
     except ValueError:
         return None
-    query = dict(parse_qsl(split.query))
     for path, names in _NUMBERED:
-        if (
-            not path.search(split.path)
-            or not all(query.get(name) for name in names)
-            or not query[names[-1]].isdecimal()
-        ):
+        if not path.search(split.path):
+            continue
+        query = dict(parse_qsl(split.query))
+        if not all(query.get(name) for name in names) or not query[names[-1]].isdecimal():
             continue
         for front in _FRONT_NAMES:
             host = host.removeprefix(front)
