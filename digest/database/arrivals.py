@@ -3,16 +3,20 @@
 In: for each source the articles found in its document. Most passes bring each source nothing or two new articles, and
 to ask and store that source by source costs ten statements each. So all marks of all sources are looked up at once;
 articles of which no mark is known are stored together, and a source of whose articles any mark is known goes the
-ordinary way (`finds.store_found`), which is the judge of what an article is. Both ways store the same.
+ordinary way (`finds.store_found`), which is the judge of what an article is. Both ways store the same. The statements
+are those of `many`: what they hold is one value, and they are put into words once.
 """
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
+from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import sqlite
 
-from digest.database import finds, pages, tables
-from digest.database.connection import Connection
+from digest.database import finds, many, pages, tables
+from digest.database.connection import Connection, PlainConnection
 from digest.database.finds import Stored
 from digest.database.identity import Marked, mark
 from digest.database.once import insert_once
@@ -21,7 +25,6 @@ from digest.models.articles import FoundArticle
 from digest.models.sources import Source
 
 _a = tables.articles.c
-_PER_QUERY = 400
 _Arrived = tuple[Source, Sequence[FoundArticle]]
 _Key = tuple[int, str | None, str | None, str]
 
@@ -57,17 +60,21 @@ async def _known_sources(connection: Connection, arrived: Sequence[tuple[_Arrive
             for one in ones:
                 if one.link and seen.setdefault(one.link, source.id) != source.id:
                     known.add(source.id)
-    links = sorted(by_link)
-    for column in (_a.link_key, _a.cited_key):
-        for start in range(0, len(links), _PER_QUERY):
-            rows = await connection.execute(sa.select(column).where(column.in_(links[start : start + _PER_QUERY])))
-            known |= {by_link[str(key)] for key in rows.scalars()}
-    for name, column in (("guid", _a.guid_key), ("title", _a.title_key)):
-        keys = [(source.id, key) for (source, _found), ones in arrived for one in ones if (key := getattr(one, name))]
-        for start in range(0, len(keys), _PER_QUERY // 2):
-            some = keys[start : start + _PER_QUERY // 2]
-            rows = await connection.execute(sa.select(_a.source_id).where(sa.tuple_(_a.source_id, column).in_(some)))
-            known |= set(rows.scalars())
+    owned = {
+        name: [(source.id, key) for (source, _found), ones in arrived for one in ones if (key := getattr(one, name))]
+        for name in _OWNED
+    }
+
+    def ask(plain: PlainConnection) -> None:
+        for statement in _LINKED[plain.dialect.name]:
+            rows = many.run(plain, statement, many.ids_for(plain, by_link))
+            known.update(by_link[str(key)] for (key,) in rows)
+        for name, statement in _OWNERS[plain.dialect.name].items():
+            if owned[name]:
+                rows = many.run(plain, statement, many.rows_for(plain, owned[name]))
+                known.update(source_id for (source_id,) in rows)
+
+    await connection.run_sync(ask)
     return known
 
 
@@ -80,22 +87,70 @@ async def _insert(connection: Connection, fresh: Sequence[tuple[Source, Marked]]
     }
     rows = [finds.article_row(source, one, now=now) for source, one in by_key.values()]
     digests = dict(zip(by_key, (row["listed_digest"] for row in rows), strict=True))
-    insert = insert_once(connection, tables.articles).returning(
-        _a.id, _a.source_id, _a.guid_key, _a.link_key, _a.title_key
-    )
-    # Those that another worker has just stored are not among the rows that come back.
-    kept = (await connection.execute(insert, rows)).all()
-    revisions, to_read = [], []
-    counts: dict[int, int] = {}
-    for row in kept:
-        key = (row.source_id, row.guid_key, row.link_key, row.title_key)
-        source, one = by_key[key]
-        counts[source.id] = counts.get(source.id, 0) + 1
-        revisions.append(revision_row(row.id, 1, one.found.text, now, digest=digests[key]))
-        if finds.is_to_be_read(source, one, now=now):
-            to_read.append(pages.new_row(row.id, now=now))
-    if revisions:
-        await connection.execute(sa.insert(tables.revisions), revisions)
-    if to_read:
-        await connection.execute(insert_once(connection, tables.pages), to_read)
-    return counts
+
+    def keep(plain: PlainConnection) -> dict[int, int]:
+        counts: dict[int, int] = {}
+        revisions, to_read = [], []
+        # Those that another worker has just stored are not among the rows that come back.
+        for article_id, *rest in _add(plain, tables.articles, rows):
+            key = tuple(rest)
+            source, one = by_key[key]
+            counts[source.id] = counts.get(source.id, 0) + 1
+            revisions.append(revision_row(article_id, 1, one.found.text, now, digest=digests[key]))
+            if finds.is_to_be_read(source, one, now=now):
+                to_read.append(pages.new_row(article_id, now=now))
+        _add(plain, tables.revisions, revisions)
+        _add(plain, tables.pages, to_read)
+        return counts
+
+    return await connection.run_sync(keep)
+
+
+def _add(connection: PlainConnection, table: sa.Table, rows: Sequence[dict[str, Any]]) -> Sequence[Any]:
+    """Insert the rows that are not there yet, and return the ids and keys of new articles."""
+    if not rows:
+        return ()
+    if connection.dialect.name == "sqlite":
+        given = many.rows_for(connection, [tuple(row.values()) for row in rows])
+        added = many.run(connection, _from_given(table, tuple(rows[0])), given)
+    else:
+        insert = insert_once(connection, table)
+        added = connection.execute(insert.returning(*_RETURNED) if table is tables.articles else insert, rows)
+    return added.all() if table is tables.articles else ()
+
+
+@lru_cache(maxsize=8)
+def _from_given(table: sa.Table, names: tuple[str, ...]) -> sa.Insert:
+    given = many.given_rows([table.c[name] for name in names], sqlite=True)
+    # Without a condition SQLite takes the conflict's ON for that of a join.
+    rows = sa.select(*(given.c[name] for name in names)).where(sa.literal_column("1") == sa.literal_column("1"))
+    insert = sqlite.insert(table).from_select(names, rows).on_conflict_do_nothing()
+    return insert.returning(*_RETURNED) if table is tables.articles else insert
+
+
+_RETURNED = (_a.id, _a.source_id, _a.guid_key, _a.link_key, _a.title_key)
+_OWNED = ("guid", "title")
+_SQLITE = {"sqlite": True, "postgresql": False}
+_LINKED = {
+    name: [
+        sa.select(column).where(many.is_among(column, sqlite=is_sqlite, kind=sa.Text))
+        for column in (_a.link_key, _a.cited_key)
+    ]
+    for name, is_sqlite in _SQLITE.items()
+}
+
+
+def _owners(column: sa.Column[Any], *, sqlite: bool) -> sa.Select[Any]:
+    """Return the sources that have an article with one of the given keys of theirs."""
+    given = many.given_rows((_a.source_id, column), sqlite=sqlite)
+    of_it = sa.and_(_a.source_id == given.c.source_id, column == given.c[column.name])
+    return sa.select(_a.source_id).select_from(given.join(tables.articles, of_it))
+
+
+_OWNERS = {
+    name: {
+        "guid": _owners(_a.guid_key, sqlite=is_sqlite),
+        "title": _owners(_a.title_key, sqlite=is_sqlite),
+    }
+    for name, is_sqlite in _SQLITE.items()
+}

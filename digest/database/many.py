@@ -20,15 +20,17 @@ IDS = "ids_"
 ROWS = "rows_"
 
 
-def is_among(column: sa.ColumnElement[int], *, sqlite: bool) -> sa.ColumnElement[bool]:
-    """Return the condition that `column` is one of the ids given to `ids_for`."""
+def is_among(
+    column: sa.ColumnElement[Any], *, sqlite: bool, kind: type[sa.types.TypeEngine[Any]] = sa.BigInteger
+) -> sa.ColumnElement[bool]:
+    """Return the condition that `column` is one of the ids, or other values of that `kind`, given to `ids_for`."""
     if sqlite:
         value = sa.func.json_each(sa.bindparam(IDS, type_=sa.Text)).table_valued("value")
         return column.in_(sa.select(value.c.value))
-    return column == sa.any_(sa.bindparam(IDS, type_=postgresql.ARRAY(sa.BigInteger)))
+    return column == sa.any_(sa.bindparam(IDS, type_=postgresql.ARRAY(kind)))
 
 
-def ids_for(connection: PlainConnection, ids: Collection[int]) -> dict[str, Any]:
+def ids_for(connection: PlainConnection, ids: Collection[int] | Collection[str]) -> dict[str, Any]:
     """Return the parameter that `is_among` wants. Sorted: rows are locked in the same order everywhere."""
     ordered = sorted(ids)
     return {IDS: json.dumps(ordered) if connection.dialect.name == "sqlite" else ordered}
@@ -73,6 +75,18 @@ def run(
     return connection.exec_driver_sql(
         words, tuple([given[name] if make is None else make(given[name]) for name, make in parameters])
     )
+
+
+def run_each(connection: PlainConnection, statement: sa.UpdateBase, rows: Sequence[Mapping[str, Any]]) -> None:
+    """As `run`, once for each of `rows`; for values that no JSON holds."""
+    if connection.dialect.name != "sqlite":
+        connection.execute(statement, rows)
+        return
+    words, parameters = _in_words(statement, connection.dialect)
+    given = [
+        tuple([row.get(name) if make is None else make(row.get(name)) for name, make in parameters]) for row in rows
+    ]
+    connection.exec_driver_sql(words, given)
 
 
 @lru_cache(maxsize=64)

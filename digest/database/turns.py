@@ -13,7 +13,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from digest.database import tables
-from digest.database.connection import Connection
+from digest.database.connection import Connection, PlainConnection
+from digest.database.many import ids_for, is_among, run, run_each
 from digest.models.sources import Source, SourceState
 
 _s = tables.sources.c
@@ -37,13 +38,12 @@ async def still_ours(connection: Connection, held: Sequence[Source], *, owner: s
     A source that was removed, given another address or taken over meanwhile is not among them: nothing is to be kept.
     """
     urls = {source.id: source.spec.url for source in held}
-    rows = await connection.execute(
-        sa.select(_s.id, _s.url)
-        .where(_s.id.in_(sorted(urls)), _s.lease_owner == owner)
-        .order_by(_s.id)
-        .with_for_update()
-    )
-    return {row.id for row in rows if urls[row.id] == row.url}
+
+    def ask(plain: PlainConnection) -> set[int]:
+        rows = run(plain, _STILL_OURS[plain.dialect.name], {"owner_": owner, **ids_for(plain, urls)})
+        return {row.id for row in rows if urls[row.id] == row.url}
+
+    return await connection.run_sync(ask)
 
 
 async def mark_fetched(connection: Connection, fetched: Sequence[Fetched], *, owner: str, at: datetime) -> None:
@@ -65,7 +65,7 @@ async def mark_fetched(connection: Connection, fetched: Sequence[Fetched], *, ow
         for one in fetched
     ]
     if rows:
-        await connection.execute(_MARK_FETCHED, rows)
+        await connection.run_sync(run_each, _MARK_FETCHED, rows)
 
 
 async def mark_failed(
@@ -102,6 +102,13 @@ async def give_back(connection: Connection, held: Sequence[Source], *, owner: st
     )
 
 
+_STILL_OURS = {
+    name: sa.select(_s.id, _s.url)
+    .where(is_among(_s.id, sqlite=name == "sqlite"), _s.lease_owner == sa.bindparam("owner_"))
+    .order_by(_s.id)
+    .with_for_update()
+    for name in ("sqlite", "postgresql")
+}
 _WAS_GIVEN_UP = sa.and_(_s.state == SourceState.PAUSED, _s.given_up_at.is_not(None))
 _MARK_FETCHED = (
     sa.update(tables.sources)

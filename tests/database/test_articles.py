@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from digest.database import Database, articles, finds, most_read, sources
+from digest.database import Database, arrivals, articles, finds, most_read, sources, tables
 from digest.database.finds import Stored
 from digest.database.tables import sources as source_table
 from digest.errors import NotFoundError
@@ -73,6 +73,49 @@ async def test_every_field_comes_back_as_it_was_found(database: Database, clock:
     assert article.text == one.text
     assert (article.source_name, article.revision, article.eligible) == ("gaon", 1, True)
     assert article.first_seen_at == clock()
+
+
+async def test_many_sources_finds_are_stored_as_one_sources_are(
+    database: Database, clock: StoppedClock, gaon: Source
+) -> None:
+    """Both ways leave the same rows of an article, its revision and its page, but for what tells the two apart."""
+    naru = await add(database, "naru")
+    texts = {
+        "title": "“르포” \\ 'ㄱ' 🙂",
+        "body": ("한\n둘", '"셋"'),
+        "picture": Picture("https://p.example/1.jpg", "장터", 5),
+    }
+    one, other = found(1, **texts), found(1, **texts | {"link": "https://naru.example/news/1"})
+    one = replace(one, text=replace(one.text, registered_at=None))
+    other = replace(other, text=replace(other.text, registered_at=None))
+
+    await store(database, clock, gaon, one)
+    async with database.begin() as connection:
+        assert await arrivals.store(connection, [(naru, [other])], now=clock()) == [Stored(1, 0)]
+
+    own = {"id", "article_id", "source_id", "link", "link_key", "title_key", "digest", "listed_digest"}
+    async with database.read() as connection:
+        for table in (tables.articles, tables.revisions, tables.pages):
+            rows = (await connection.execute(sa.select(table))).mappings().all()
+            first, second = ({name: value for name, value in row.items() if name not in own} for row in rows)
+            if "listed" in first:
+                first["listed"], second["listed"] = first["listed"] | {"link": ""}, second["listed"] | {"link": ""}
+            assert first == second
+
+
+@pytest.mark.parametrize("moved", [{"link": "https://gaon.example/moved"}, {"guid": "moved"}])
+async def test_among_many_an_article_is_known_by_any_of_its_marks(
+    database: Database, clock: StoppedClock, gaon: Source, moved: dict[str, str]
+) -> None:
+    """What a source is known to hold by guid or by link is no new article when many sources are stored together."""
+    naru = await add(database, "naru")
+    await store(database, clock, gaon, found(1))
+
+    theirs = found(2, link="https://naru.example/news/2")
+    async with database.begin() as connection:
+        came = await arrivals.store(connection, [(gaon, [found(1, **moved)]), (naru, [theirs])], now=clock())
+
+    assert [one.new for one in came] == [0, 1]
 
 
 async def test_storing_the_same_twice_changes_nothing(database: Database, clock: StoppedClock, gaon: Source) -> None:
