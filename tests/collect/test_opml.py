@@ -3,10 +3,11 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from lxml import etree
 
 from digest.collect import opml
 from digest.errors import SourceUnreadableError
-from digest.models.sources import Source, SourceSpec, SourceState
+from digest.models.sources import Purpose, Rights, Source, SourceSpec, SourceState
 from tests.collect import lists
 
 
@@ -32,6 +33,28 @@ def test_what_is_written_is_read_again_the_same() -> None:
     assert [(one.title, one.url, one.type, one.section) for one in read.feeds] == [
         (spec.name, spec.url, spec.type, spec.section) for spec in specs
     ]
+
+
+def test_rights_and_options_go_along_where_other_readers_pass_over_them() -> None:
+    """OPML 2.0 allows attributes of a namespace; without one nothing but its own may stand in a file."""
+    spec = SourceSpec(
+        "naru", "listpage", "https://naru.example/", purpose=Purpose.MOST_READ, rights=Rights.FULL_TEXT_MAIL,
+        picture_hosts=("img.naru.example", "cdn.naru.example"), permission="나루 | 계약 '24\x07",
+        options=(("links", 'a[class="title"]'), ("page.body", "#body > p")),
+    )  # fmt: skip
+
+    written = opml.write("가온일보", [Source(1, spec, SourceState.ACTIVE, False)])
+
+    [outline] = etree.fromstring(written).iter("outline")
+    assert {name for name in outline.attrib if "}" not in str(name)} == {"text", "type", "xmlUrl"}
+    assert dict(opml.read(written).feeds[0].own) == {
+        "rights": "full_text_mail",
+        "permission": "나루 | 계약 '24",
+        "purpose": "most_read",
+        "pictures": "img.naru.example,cdn.naru.example",
+        "links": 'a[class="title"]',
+        "page.body": "#body > p",
+    }
 
 
 @pytest.mark.parametrize("body", [b"", b"<html/>", b"\xff\xfe", b"<opml" + b" " * 5_000_001])

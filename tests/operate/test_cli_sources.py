@@ -211,3 +211,62 @@ def test_sources_keep_their_names_on_the_way_through_opml(near: Commands, feed: 
     near("sources", "import", str(file), "--yes")
 
     assert [each["name"] for each in near.json("sources", "list")["sources"]] == ["gaon-city"]
+
+
+@pytest.mark.parametrize(
+    ("words", "typed", "rights", "answer"),
+    [
+        ((), "y\ny\n나루의 허락\n", ["full_text_mail", "link_only"], "나루의 허락"),
+        (("--permission", "나루의 허락"), "y\n", ["full_text_mail", "link_only"], "나루의 허락"),
+        (("--yes",), "", ["excerpt", "link_only"], "yes"),
+        (("--rights", "excerpt"), "y\ny\n", ["excerpt", "excerpt"], "yes"),
+        ((), "y\nn\ny\n", ["link_only", "link_only"], ""),
+    ],
+)
+def test_what_a_file_says_of_rights_holds_with_ones_own_answer_alone(
+    near: Commands, feed: FeedServer, *, words: tuple[str, ...], typed: str, rights: list[str], answer: str
+) -> None:
+    """저작권법 제46조: a permission of whoever wrote the file is none of whoever reads it; options come along."""
+    near("sources", "add", "gaon", feed.feed_url, "--rights", "full_text_mail", "--permission", "own",
+         "--option", "page.body=#body > p", "--pictures", "img.gaon.example")  # fmt: skip
+    near("sources", "add", "links", f"{feed.feed_url}?all", "--rights", "link_only", typed="y\n")
+    file = near.folder / "all.opml"
+    file.write_text(near("sources", "export").stdout, encoding="utf-8")
+    near("sources", "remove", "gaon")
+    near("sources", "remove", "links")
+    near.settings["DATABASE_URL"] = f"sqlite:///{near.folder / 'other.sqlite'}"
+    near("migrate")
+
+    near("sources", "import", str(file), *words, typed=typed)
+
+    found = near.json("sources", "list")["sources"]
+    assert [(each["name"], each["rights"]) for each in found] == list(zip(("gaon", "links"), rights, strict=True))
+    assert {each["rights_answer"] for each in found} == {answer}
+    assert 'digest:page.body="#body &gt; p"' in near("sources", "export").stdout
+    assert 'digest:pictures="img.gaon.example"' in near("sources", "export").stdout
+
+
+def test_options_of_a_file_that_cannot_be_used_are_left_out_with_a_word(commands_on_sqlite: Commands) -> None:
+    """A file is somebody else's: what it says is checked as a line of SOURCES is."""
+    file = commands_on_sqlite.folder / "papers.opml"
+    file.write_text(
+        '<opml version="2.0" xmlns:d="urn:newspaper-digest:source"><body>'
+        '<outline text="naru" xmlUrl="https://naru.example/rss" d:page.body="div[" d:rights="excerpt"/>'
+        '<outline text="hanbit" xmlUrl="https://hanbit.example/rss" d:rights="everything"/></body></opml>',
+        encoding="utf-8",
+    )
+
+    told = commands_on_sqlite("sources", "import", str(file), "--yes").stderr
+
+    assert told.count("is taken without what the file says of it") == 2
+    added = commands_on_sqlite.json("sources", "list")["sources"]
+    assert [(each["name"], each["rights"]) for each in added] == [("hanbit", "excerpt"), ("naru", "excerpt")]
+
+
+def test_an_address_that_is_a_source_already_is_told(near: Commands, feed: FeedServer) -> None:
+    """Collected twice, nothing new ever comes under the second name, and nobody understands why."""
+    near("sources", "add", "gaon", feed.feed_url, "--yes")
+
+    again = near("sources", "add", "second", feed.feed_url, "--yes").stderr
+
+    assert "This is the source gaon already" in again

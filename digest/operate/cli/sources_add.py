@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from digest import clock
-from digest.models.sources import Purpose, Rights
+from digest.models.sources import Purpose, Rights, SourceState
 from digest.operate.cli.room import load_settings, with_database
 from digest.operate.cli.sources_show import show, show_others
 from digest.operate.cli.terminal import ExitCode, note, problem, say, table, waiting
@@ -55,12 +55,17 @@ def add(
     name, address = (first, second) if second else (name, first)
     given = {"rights": rights, "purpose": purpose, "section": section, "pictures": ",".join(pictures or ())}
     # Checked before anything is fetched. The permission is asked for later; here it must not be what is missing.
-    spec = make_spec(name or "checked", type_, address, option, **given, permission=permission or "asked")
+    spec = make_spec(name or "new", type_, address, option, **given, permission=permission or "asked")
     settings = load_settings()
     candidates = found_at(settings, spec)
     best = candidates[0]
     show(best, settings)
     show_others(candidates, settings)
+    for other in with_database(_sources):
+        if other.spec.url == best.url and other.spec.purpose is purpose and other.state is not SourceState.REMOVED:
+            note(
+                f"This is the source {other.spec.name} already; an article stays with the source that brings it first."
+            )
     name = name or _proposed(best, yes=yes)
     answered = _asked(rights, permission, yes=yes)
     if answered is None:
@@ -75,11 +80,18 @@ def add(
 def import_(
     file: Annotated[Path, typer.Argument(help="An OPML file.", exists=True, dir_okay=False)],
     *,
-    rights: TheRights = Rights.EXCERPT,
+    rights: Annotated[
+        Rights | None,
+        typer.Option("--rights", help="What may be mailed of their articles; without it, what the file says."),
+    ] = None,
     permission: Permission = "",
     yes: Yes = False,
 ) -> None:
-    """Add the sources of an OPML file. Shows them and asks first; nothing is fetched before the worker's next pass."""
+    """Add the sources of an OPML file. Shows them and asks first; nothing is fetched before the worker's next pass.
+
+    What a file from `digest sources export` says of rights holds only with your own answer: whole texts of articles
+    need words, typed or by --permission, else they are added as excerpt.
+    """
     from digest.collect import opml
 
     read = opml.read(file.read_bytes())
@@ -93,20 +105,18 @@ def import_(
     if not new:
         problem("There is nothing new in it.")
         raise typer.Exit(ExitCode.NO)
-    named = _named(new, {source.spec.name for source in known})
-    table(("name", "type", "section", "title", "address"), [(n, o.type, o.section, o.title, o.url) for n, o in named])
-    if not yes and not typer.confirm(f"Add these {len(named)} sources?", err=True):
+    specs = [_listed(name, one, rights) for name, one in _named(new, {source.spec.name for source in known})]
+    heads = ("name", "type", "section", "rights", "address", "options")
+    table(heads, [(s.name, s.type, s.section, s.rights, s.url, _options_in_words(s)) for s in specs])
+    if not yes and not typer.confirm(f"Add these {len(specs)} sources?", err=True):
         problem("Nothing was added.")
         raise typer.Exit(ExitCode.NO)
-    answered = _asked(rights, permission, yes=yes)
+    answered = _asked(_widest(specs), permission, yes=yes)
     if answered is None:
         problem("Nothing was added.")
         raise typer.Exit(ExitCode.NO)
-    given_rights, answer = answered
-    _store(
-        [make_spec(n, o.type, o.url, None, rights=given_rights, section=o.section, permission=answer) for n, o in named]
-    )
-    added = f"{len(named)} sources are added" if len(named) > 1 else "One source is added"
+    _store([_answered(spec, *answered, is_declared=rights is not None) for spec in specs])
+    added = f"{len(specs)} sources are added" if len(specs) > 1 else "One source is added"
     say(f"{added}. Look at what there is with: digest sources list")
 
 
@@ -201,6 +211,41 @@ def _named(listed: "list[Listed]", taken: Collection[str]) -> "list[tuple[str, L
     for one in listed:
         named.append((propose_name(one.url, {*taken, *(name for name, _ in named)}, one.title), one))
     return named
+
+
+def _listed(name: str, one: "Listed", rights: Rights | None) -> "SourceSpec":
+    """Return what a file lists as a source; what it says besides is left out, with a word, if it cannot be used."""
+    own = {key: value for key, value in one.own if key not in ("section", "permission")}
+    if rights is not None:
+        own["rights"] = rights
+    try:
+        # The permission is asked for later; here it must not be what is missing.
+        return make_spec(name, one.type, one.url, None, section=one.section, permission="asked", **own)
+    except typer.BadParameter as error:
+        note(f"{one.url} is taken without what the file says of it: {error.message}")
+    return make_spec(name, one.type, one.url, None, section=one.section, permission="asked", rights=rights or "")
+
+
+def _options_in_words(spec: "SourceSpec") -> str:
+    purpose = [f"purpose={spec.purpose}"] if spec.purpose is not Purpose.ARTICLES else []
+    pictures = [f"pictures={','.join(spec.picture_hosts)}"] if spec.picture_hosts else []
+    return " ".join([*purpose, *pictures, *(f"{name}={value}" for name, value in spec.options)])
+
+
+def _widest(specs: "list[SourceSpec]") -> Rights:
+    return max((spec.rights for spec in specs), key=list(Rights).index)
+
+
+def _answered(spec: "SourceSpec", rights: Rights, answer: str, *, is_declared: bool) -> "SourceSpec":
+    """Return `spec` with the rights that the answer gives it, and whole texts not by a file's word alone."""
+    from dataclasses import replace
+
+    if rights is Rights.LINK_ONLY:
+        return replace(spec, rights=rights, permission=answer)
+    if spec.rights is Rights.FULL_TEXT_MAIL and answer in ("", _YES) and not is_declared:
+        note(f"{spec.name} is added as excerpt: whole texts need words (--permission)")
+        return replace(spec, rights=Rights.EXCERPT, permission=answer)
+    return replace(spec, permission=answer)
 
 
 async def _sources(_settings: "Settings", database: "Database") -> "list[Source]":
