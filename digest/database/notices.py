@@ -7,6 +7,7 @@ is wiped out. Rows of half a year ago are removed; they name deliveries and read
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -14,7 +15,7 @@ from digest.addresses import Address
 from digest.database.connection import Connection
 from digest.database.once import insert_once
 from digest.database.tables import attempts, deliveries, editions, messages, notices, probes
-from digest.models.deliveries import DeliveryState, Lane, MessageKind
+from digest.models.deliveries import DeliveryState, DropReason, Lane, MessageKind
 from digest.models.notices import Cause, NoticeClass
 
 KEPT = timedelta(days=184)
@@ -78,13 +79,13 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A delivery that was refused at once, and the words."""
+    """A delivery that was refused at once, and the words. `is_given_up`: its mailbox was full until the deadline."""
 
     delivery_id: int
     reply_code: int
     reply_status: str
     reply_text: str
-    ended_at: datetime
+    is_given_up: bool = False
 
 
 async def find_subject(connection: Connection, delivery_id: int) -> Subject | None:
@@ -222,21 +223,37 @@ async def count_by_kind_and_cause(connection: Connection) -> list[tuple[NoticeCl
 
 
 async def unheard_refusals(connection: Connection, *, now: datetime, limit: int) -> list[Refusal]:
-    """Return deliveries that were refused at once within a day and of which no notice is stored yet."""
+    """Return deliveries that were refused at once within a day, or given up because their mailbox stayed full.
+
+    Only those of which no notice is stored yet.
+    """
     heard = sa.exists().where(_n.delivery_id == attempts.c.delivery_id)
     rows = await connection.execute(
-        sa.select(_d.id, _d.reply_code, _d.reply_status, _d.reply_text, attempts.c.ended_at)
+        sa.select(_d.id, _d.reply_code, _d.reply_status, _d.reply_text, _d.state == DeliveryState.DROPPED)
         .join(deliveries, _d.id == attempts.c.delivery_id)
         .where(
             attempts.c.ended_at > now - _REFUSALS_LOOKED_BACK,
-            attempts.c.outcome == DeliveryState.REFUSED,
-            _d.state == DeliveryState.REFUSED,
+            sa.or_(
+                sa.and_(attempts.c.outcome == DeliveryState.REFUSED, _d.state == DeliveryState.REFUSED),
+                sa.and_(
+                    attempts.c.outcome == DeliveryState.DEFERRED,
+                    _says_full(attempts.c.reply_code, attempts.c.reply_status),
+                    _d.state == DeliveryState.DROPPED,
+                    _d.drop_reason == DropReason.TOO_LATE,
+                    _says_full(_d.reply_code, _d.reply_status),  # the last word: no relay that was away since then
+                ),
+            ),
             ~heard,
         )
         .order_by(attempts.c.ended_at)
         .limit(limit)
     )
-    return [Refusal(row[0], row[1] or 0, row[2] or "", row[3] or "", row[4]) for row in rows]
+    found = [Refusal(row[0], row[1] or 0, row[2] or "", row[3] or "", is_given_up=row[4]) for row in rows]
+    return list({each.delivery_id: each for each in found}.values())  # each try has said so
+
+
+def _says_full(code: sa.ColumnElement[Any], status: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:  # Any: of tables
+    return sa.or_(status.in_(("4.2.2", "5.2.2")), sa.and_(code == 552, sa.func.coalesce(status, "") == ""))
 
 
 async def prune(connection: Connection, *, before: datetime) -> int:

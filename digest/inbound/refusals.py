@@ -1,8 +1,9 @@
 """What relays refuse at once, heard like what comes back later. One pass a minute beside the sender, never inside it.
 
-In: deliveries that ended `refused` within a day and were not heard yet. Out: points, probes and stops as for a bounce
-with the same words (`deliver.feedback`); the delivery stays `refused`. What was the mail's or the relay's fault never
-becomes `refused` (`deliver.outcome`), and what the words tell of policy after all counts against nobody.
+In: deliveries of a day that ended `refused` and were not heard yet, and those whose mailbox stayed full until the end.
+Out: points, probes and stops as for a bounce with the same words (`deliver.feedback`); a full mailbox is never the end.
+The delivery stays `refused` or `dropped`. What was the mail's or the relay's fault never becomes `refused`
+(`deliver.outcome`), and what the words tell of policy after all counts against nobody.
 """
 
 from datetime import datetime
@@ -34,6 +35,9 @@ async def hear_refusals(database: Database, settings: Settings, renderer: Render
 
 def read_refusal(refusal: Refusal) -> Notice:
     """Return a refusal as the notice that a relay would have written of it. Pure."""
+    diagnostic = f"{refusal.reply_code} {refusal.reply_text}".strip()
+    if refusal.is_given_up:
+        return Notice(NoticeClass.SOFT, Cause.FULL, status=refusal.reply_status, diagnostic=diagnostic)
     status = notice_words.best_status(refusal.reply_status, refusal.reply_text)
     cause = notice_words.cause_of(refusal.reply_text)
     if cause in (Cause.UNKNOWN, Cause.LATER):
@@ -42,5 +46,4 @@ def read_refusal(refusal: Refusal) -> Notice:
     kind = notice_words.classify(cause, status, 0 if status else refusal.reply_code)
     if kind is NoticeClass.NONE:
         kind = NoticeClass.SOFT
-    diagnostic = f"{refusal.reply_code} {refusal.reply_text}".strip()
     return Notice(kind, cause, status=status, is_status_told=bool(status), diagnostic=diagnostic)

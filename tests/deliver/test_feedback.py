@@ -12,6 +12,7 @@ from digest.database import Database, alerts, deliveries, notices, suppressions
 from digest.database import subscribers as subscriber_rows
 from digest.database.tables import attempts, messages, subscribers
 from digest.database.tables import deliveries as delivery_rows
+from digest.database.tables import notices as notice_rows
 from digest.deliver import feedback
 from digest.deliver.feedback import Heard, Known
 from digest.hashes import address_hash
@@ -316,6 +317,39 @@ async def test_what_a_relay_refuses_is_heard_like_a_bounce(paper: Paper) -> None
     assert (first, again) == (1, 0)
     assert await paper.state() is SubscriberState.STOPPED
     assert await rows.state_of(paper.database, delivery_rows, delivery_id) == DeliveryState.REFUSED
+
+
+@pytest.mark.parametrize(
+    ("reply", "reason", "points"),
+    [
+        ((452, "4.2.2", "4.2.2 user unknown or mailbox full"), DropReason.TOO_LATE, [(NoticeClass.SOFT, 1)]),
+        ((552, None, "quota exceeded"), DropReason.TOO_LATE, [(NoticeClass.SOFT, 1)]),
+        ((451, "4.3.0", "try again"), DropReason.TOO_LATE, []),
+        ((452, "4.2.2", "4.2.2 mailbox full"), DropReason.LEFT, []),
+    ],
+)
+async def test_a_mailbox_that_stayed_full_until_the_deadline_counts_softly(
+    paper: Paper, reply: tuple[int, str | None, str], reason: DropReason, points: list[tuple[NoticeClass, int]]
+) -> None:
+    """As where the relay gives up after days and writes: one point for the mail, whatever often it was tried."""
+    delivery_id = await paper.send(DeliveryState.DROPPED)
+    said = dict(zip(("reply_code", "reply_status"), reply, strict=False))
+    tried = {"delivery_id": delivery_id, "ended_at": paper.clock(), "outcome": DeliveryState.DEFERRED, "charged": True}
+    async with paper.database.begin() as connection:
+        await connection.execute(
+            sa.update(delivery_rows)
+            .where(delivery_rows.c.id == delivery_id)
+            .values(**said, reply_text=reply[2], drop_reason=reason)
+        )
+        await connection.execute(sa.insert(attempts), [tried | said, tried | said])
+
+    for _ in range(2):
+        await refusals.hear_refusals(paper.database, paper.settings, paper.renderer, now=paper.clock())
+
+    async with paper.database.read() as connection:
+        heard = (await connection.execute(sa.select(notice_rows.c.kind, notice_rows.c.points))).all()
+    assert [tuple(each) for each in heard] == points
+    assert await paper.state() is SubscriberState.ACTIVE
 
 
 async def test_who_pauses_is_not_probed(
