@@ -3,6 +3,7 @@
 import json
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -10,6 +11,7 @@ import sqlalchemy as sa
 from digest.addresses import Address, parse
 from digest.config import Settings
 from digest.database import Database, audit, consents, leaving, subscribers, suppressions
+from digest.database import kept_mails as kept_copies
 from digest.database.tables import (
     attempts,
     deliveries,
@@ -26,12 +28,14 @@ from digest.database.tables import subscribers as reader_table
 from digest.hashes import address_hash
 from digest.models.consents import ConsentAct, ConsentWay, NewConsent, SuppressionReason
 from digest.models.deliveries import DeliveryState
+from digest.models.editions import EditionState
 from digest.models.inbound import Door, Outcome
 from digest.models.readers import Format, LinkMatter, SubscriberState
 from digest.models.shares import ShareState
 from digest.operate.prove import find_everywhere
 from digest.subscribe import retention
-from digest.subscribe.personal import PERSONAL
+from digest.subscribe.personal import COPY_KEPT, PERSONAL
+from tests.support import ledger, rows
 from tests.support.clock import StoppedClock
 from tests.support.rows import add_article, add_delivery, state_of
 from tests.support.settings import make_settings
@@ -237,6 +241,38 @@ async def test_networks_ended_mails_and_the_audit_go_by_their_age(
         assert (await connection.execute(sa.select(messages.c.text))).scalar_one() == b""
         assert await connection.scalar(sa.select(sa.func.count()).select_from(metadata.tables["audit"])) == 0
     assert kept == (str(KIM), None)
+
+
+async def test_an_edition_is_kept_as_it_was_sent_for_six_months_without_addresses(
+    database: Database, settings: Settings, clock: StoppedClock
+) -> None:
+    """언론중재법 제15조⑧: what was sent, with its order and its times. To whom goes after thirty days."""
+    made = await ledger.make_edition(database, at=clock(), readers=2)
+    async with database.begin() as connection:
+        source = await rows.add_source(connection, at=clock())
+        for position, title in enumerate(("다리 개통", "추경 의결")):
+            await rows.place_article(connection, made.id, source, title, at=clock(), position=position)
+    await ledger.set_deliveries(database, state=DeliveryState.ACCEPTED, settled_at=clock(), reply_text="ok")
+    await ledger.set_edition(database, made.id, state=EditionState.DONE, done_at=clock())
+    e = metadata.tables["editions"].c
+    times = sa.select(e.title, e.planned_at, e.released_at, e.done_at)
+    shown: tuple[sa.Select[*tuple[Any, ...]], ...] = (
+        messages.select(),
+        metadata.tables["edition_articles"].select(),
+        times,
+    )
+    async with database.read() as connection:
+        before = [(await connection.execute(query)).all() for query in shown]
+
+    for day in range(0, COPY_KEPT.days + 1, 8):
+        await retention.keep_periods(database, settings, now=clock() + timedelta(days=day))
+
+    async with database.read() as connection:
+        after = [(await connection.execute(query)).all() for query in shown]
+        recipients = (await connection.execute(sa.select(deliveries.c.recipient).distinct())).scalars().all()
+    assert after == before
+    assert recipients == [""]
+    assert kept_copies.KEPT == COPY_KEPT
 
 
 async def test_an_earlier_address_goes_too_unless_it_is_somebody_elses_now(
