@@ -193,7 +193,7 @@ async def get(connection: Connection, mail_id: int) -> tuple[StoredMail, bytes]:
     """Return a mail and its content, or raise `NotFoundError`."""
     row = (await connection.execute(sa.select(*_STORED, _r.content).where(_r.id == mail_id))).one_or_none()
     if row is None:
-        raise NotFoundError("mail that came back", mail_id)
+        raise NotFoundError("mail", mail_id)
     return _stored(row[:-1]), row.content
 
 

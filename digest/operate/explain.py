@@ -92,6 +92,9 @@ def explain(facts: Facts, zone: ZoneInfo) -> Explanation:
     """Say why, from the facts alone; times are told in `zone`."""
     if facts.delivery is not None:
         reached, reason, text, todo = _by_delivery(facts.delivery, facts.edition, zone)
+        if facts.suppression is not None and (facts.subscriber is None or facts.subscriber.state in _AWAY):
+            _, since, way_back = _suppressed(facts.suppression, zone)
+            todo = f"By now {since}. {way_back}"
     else:
         found = _by_subscriber(facts, zone) or _by_edition(facts.edition, facts.slot, zone) or _by_choice(facts, zone)
         reached, (reason, text, todo) = _reached_without_delivery(found[0]), found
@@ -135,7 +138,10 @@ def _by_delivery(delivery: StoredDelivery, edition: Edition | None, zone: ZoneIn
         case DeliveryState.COMPLAINED:
             return Reached.YES, "complained", "it arrived, and the reader reported it as spam", ""
         case DeliveryState.DROPPED:
-            return Reached.NO, "dropped", f"given up at {settled}: {_DROPPED[delivery.drop_reason]}", ""
+            text = f"given up at {settled}: {_DROPPED[delivery.drop_reason]}"
+            if delivery.drop_reason is DropReason.TOO_LATE and delivery.reply is not None:
+                text += f"; the relay had said: {reply}"
+            return Reached.NO, "dropped", text, ""
 
 
 _DROPPED: dict[DropReason | None, str] = {
@@ -174,8 +180,13 @@ def _by_subscriber(facts: Facts, zone: ZoneInfo) -> _Answer | None:
     return None
 
 
+def suppressed_in_words(found: Suppression, zone: ZoneInfo) -> str:
+    """Return since when and why nothing is written to an address."""
+    return f"suppressed since {_at(found.at, zone)}, because {_SUPPRESSED[found.reason]}: nothing is written there"
+
+
 def _suppressed(found: Suppression, zone: ZoneInfo) -> _Answer:
-    text = f"suppressed since {_at(found.at, zone)}, because {_SUPPRESSED[found.reason]}: nothing is written there"
+    text = suppressed_in_words(found, zone)
     return "suppressed", text, "It ends when they ask anew and confirm. For a mistake: digest suppressions lift ADDRESS"
 
 

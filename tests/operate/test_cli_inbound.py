@@ -79,7 +79,7 @@ def test_a_mail_that_failed_is_tried_again_on_demand(commands: Commands) -> None
 
 def test_a_mail_that_is_not_there_is_one_clear_sentence(commands: Commands) -> None:
     """Mails are removed after 30 days."""
-    assert "There is no mail that came back 7" in commands("inbound", "show", "7", code=1).stderr
+    assert "There is no mail 7." in commands("inbound", "show", "7", code=1).stderr
 
 
 def test_explain_tells_what_came_back(commands: Commands) -> None:

@@ -161,6 +161,15 @@ def test_show_tells_what_a_reader_chose(commands: Commands, just_now: StoppedClo
     assert "is no reader" in commands("subscribers", "show", "lee@reader.example", code=1).stderr
 
 
+def test_show_tells_why_an_address_is_written_to_no_more(commands_on_sqlite: Commands) -> None:
+    """`stopped` alone leaves open whether it was a bounce, a complaint or a person."""
+    commands_on_sqlite("subscribers", "add", "kim@reader.example", *CONSENT)
+    commands_on_sqlite("suppressions", "add", "kim@reader.example")
+
+    assert "because an operator decided so" in commands_on_sqlite("subscribers", "show", "kim@reader.example").stdout
+    assert commands_on_sqlite.json("subscribers", "show", "kim@reader.example")["suppressed"] == "person"
+
+
 def test_what_came_back_is_shown_with_its_points(commands: Commands, just_now: StoppedClock) -> None:
     """Asked why somebody gets nothing any more, an operator finds each notice, its cause, and how near a probe is."""
 
@@ -178,4 +187,4 @@ def test_what_came_back_is_shown_with_its_points(commands: Commands, just_now: S
     words = commands("explain", "kim@reader.example", code=1).stdout
 
     assert (shown["points"], shown["probed_at"], shown["notices"][0]["cause"]) == (1, None, "full")
-    assert [each for each in ("1 points of the 5", "soft full 5.2.2  by mail") if each not in words] == []
+    assert [each for each in ("1 point of the 5", "soft full 5.2.2  by mail") if each not in words] == []

@@ -68,6 +68,27 @@ def _explain(**changes: Any) -> Explanation:
     return explain(_facts(**changes), SEOUL)
 
 
+def test_what_came_too_late_is_told_with_the_relays_last_words() -> None:
+    """A full mailbox, most often; without the words the sender would be looked at."""
+    dropped = replace(DELIVERY, state=DeliveryState.DROPPED, drop_reason=DropReason.TOO_LATE)
+
+    assert "the relay had said: 451 4.7.1 Greylisted" in _explain(delivery=dropped).text
+    assert "had said" not in _explain(delivery=replace(dropped, reply=None)).text
+
+
+def test_a_refused_delivery_tells_what_became_of_its_reader() -> None:
+    """Whoever asks why an edition did not come wants to know whether the next one will."""
+    refused = replace(DELIVERY, state=DeliveryState.REFUSED)
+    stopped = replace(READER, state=SubscriberState.STOPPED)
+    suppression = Suppression("0" * 64, SuppressionReason.BOUNCED, AT)
+
+    found = _explain(delivery=refused, subscriber=stopped, suppression=suppression)
+
+    assert found.reason == "refused"
+    assert "mails to it came back: nothing is written there. It ends when they ask anew" in found.todo
+    assert not _explain(delivery=refused).todo
+
+
 @pytest.mark.parametrize(
     ("state", "reached", "words"),
     [

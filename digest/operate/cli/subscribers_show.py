@@ -13,8 +13,10 @@ if TYPE_CHECKING:
     from digest.config import Settings
     from digest.database import Database
     from digest.database.notices import Standing
+    from digest.models.consents import Suppression
     from digest.models.readers import Choices, SlotChoice, Subscriber
 
+_WAYS = {"smtp": "the relay", "mail": "mail"}  # others are the names of webhooks
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
@@ -26,7 +28,7 @@ def show(
 
     async def load(settings: "Settings", database: "Database") -> "_Loaded | None":
         from digest import addresses
-        from digest.database import choices, notices, subscribers
+        from digest.database import choices, notices, subscribers, suppressions
         from digest.deliver.feedback import SCORE_WINDOW
         from digest.hashes import address_hash
         from digest.operate import operator
@@ -41,7 +43,9 @@ def show(
             if found is None:
                 return None
             standing = await notices.standing(connection, found.id, since=clock.utc_now() - SCORE_WINDOW)
-            return _Loaded(settings, found, await choices.load(connection, found.id), standing)
+            chosen = await choices.load(connection, found.id)
+            suppression = await suppressions.find(connection, address_hash(settings, parsed))
+            return _Loaded(settings, found, chosen, standing, suppression)
 
     loaded = with_database(load)
     if loaded is None:
@@ -49,9 +53,14 @@ def show(
         raise typer.Exit(ExitCode.NO)
     if as_json:
         document = _as_json(loaded.reader, loaded.chosen)
+        document["suppressed"] = loaded.suppression.reason if loaded.suppression else None
         print_json({**document, "came_back": standing_as_document(loaded.standing)})
     else:
+        from digest.operate.explain import suppressed_in_words
+
         _print(loaded.settings, loaded.reader, loaded.chosen)
+        if loaded.suppression:
+            say(f"The address is {suppressed_in_words(loaded.suppression, loaded.settings.zone)}.")
         for line in standing_in_words(loaded.standing, loaded.settings):
             say(line)
 
@@ -62,6 +71,7 @@ class _Loaded:
     reader: "Subscriber"
     chosen: "Choices"
     standing: "Standing"
+    suppression: "Suppression | None"
 
 
 def standing_as_document(standing: "Standing") -> dict[str, object]:
@@ -90,11 +100,17 @@ def standing_in_words(standing: "Standing", settings: "Settings") -> list[str]:
     from digest.deliver.feedback import PROBE_AT
 
     probed = f", tried on {moment(standing.probed_at, settings.zone)}" if standing.probed_at else ""
-    lines = [f"Came back: {standing.score} points of the {PROBE_AT} at which a mailbox is tried{probed}"]
+    lines = [f"Came back: {_points(standing.score)} of the {PROBE_AT} at which a mailbox is tried{probed}"]
     for each in standing.said:
         what = " ".join(filter(None, (each.kind, "" if each.cause == "unknown" else each.cause, each.status)))
-        lines.append(f"    {moment(each.at, settings.zone)}  {what}  by {each.way}, {each.points} points")
+        lines.append(
+            f"    {moment(each.at, settings.zone)}  {what}  by {_WAYS.get(each.way, each.way)}, {_points(each.points)}"
+        )
     return lines
+
+
+def _points(number: int) -> str:
+    return "1 point" if number == 1 else f"{number} points"
 
 
 def _as_json(reader: "Subscriber", chosen: "Choices") -> dict[str, object]:
