@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -147,3 +148,21 @@ async def test_new_address_is_confirmed_by_its_own_mail(site: Site, reader: int,
     await site.look(page, "address-changed")
     async with site.database.read() as connection:
         assert await connection.scalar(sa.select(subscribers.c.address)) == "kim@daum.example"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_advert_consent_is_kept_by_one_button_without_a_script(site: Site, reader: int, language: str) -> None:
+    """The check of every two years leads here; what ends, when, and the way to keep it stand above the choices."""
+    async with site.database.begin() as connection:
+        agreed_at, ends_at = site.clock() - timedelta(days=700), site.clock() + timedelta(days=30)
+        adverts = {"advert_consent_at": agreed_at, "advert_ends_at": ends_at}
+        await connection.execute(sa.update(subscribers).values(**adverts))
+    page = await site.open(f"{choosing(site, reader)}?lang={language}", language=language, script=False)
+    await site.look(page, "preferences-advert-check")
+
+    await expect(page.locator("form").first).to_have_attribute("action", re.compile("/adverts/keep"))
+    await press(page, "form[action*='/adverts/keep'] button")
+
+    await site.look(page, "preferences-advert-kept")
+    async with site.database.read() as connection:
+        assert await connection.scalar(sa.select(subscribers.c.advert_ends_at)) is None

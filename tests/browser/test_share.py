@@ -13,6 +13,8 @@ from digest.database.tables import articles, deliveries, shares, sources
 from digest.models.articles import ArticleText, FoundArticle, Picture
 from digest.models.shares import ShareState
 from digest.models.sources import Rights
+from digest.share import request
+from digest.share.request import Released
 from digest.tokens import TokenPurpose
 from tests.browser.conftest import Site
 from tests.browser.looking import look_as_it_is
@@ -182,3 +184,26 @@ async def test_from_the_own_edition_by_keyboard_alone(site: Site, path: str) -> 
     async with page.expect_navigation():
         await page.keyboard.press("Enter")
     assert (await question_link(site)).startswith(site.url)
+
+
+@pytest.mark.parametrize("language", ["ko", "en"])
+@pytest.mark.parametrize(
+    ("name", "rest"),
+    [("partly", {"sent": 1, "refused": 1, "waiting": 1}), ("refused", {"refused": 1}), ("rests", {"waiting": 1})],
+)
+async def test_what_became_of_a_share_breaks_no_rule(
+    site: Site, path: str, monkeypatch: pytest.MonkeyPatch, *, language: str, name: str, rest: dict[str, int]
+) -> None:
+    """The pages behind the button of the mail, where not everything went out."""
+    page = await site.open(f"{path}?lang={language}", language=language, script=False)
+    await fill_in(page, site)
+    await press(page, "form.signup button:not(.second)")
+    await page.goto(f"{await question_link(site)}?lang={language}")
+
+    async def released(*_args: object, **_named: object) -> Released:
+        return Released("hash", **{"sent": 0, "refused": 0, **rest})
+
+    monkeypatch.setattr(request, "release", released)
+    await press(page, "form button")
+
+    await site.look(page, f"share-released-{name}")
