@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from digest.config import Settings
-from digest.database import Connection, alerts, counters
+from digest.database import Connection, alerts, counters, when_committed
 from digest.events import warning
 from digest.models.shares import NewShare
 
@@ -106,5 +106,5 @@ async def _claim_of_site(connection: Connection, settings: Settings, scope: str,
         "at them with: digest shares status. If all is well, raise SHARES_PER_DAY."
     )
     await alerts.raise_alert(connection, ALERT, text, at=now)
-    warning("share.site_limit", scope=scope)
+    when_committed(connection, lambda: warning("share.site_limit", scope=scope))
     return False

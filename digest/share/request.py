@@ -26,7 +26,7 @@ from digest.compose.kinds import sender as sender_mail
 from digest.compose.kinds import share as share_mail
 from digest.compose.render import Renderer
 from digest.config import Settings
-from digest.database import Connection, Database, articles, messages, most_shared, share_stops, shares
+from digest.database import Connection, Database, articles, messages, most_shared, share_stops, shares, when_committed
 from digest.errors import BadTokenError, NotFoundError
 from digest.events import event
 from digest.hashes import address_hash, counted_as
@@ -276,7 +276,7 @@ async def _ask_sender(
     )
     assert delivery_id is not None  # the key is new
     await shares.note_confirmation(connection, ids, delivery_id)
-    event("share.asked", article_id=wanted.article_id, shares=len(ids))
+    when_committed(connection, lambda: event("share.asked", article_id=wanted.article_id, shares=len(ids)))
     return Asked.CONFIRM
 
 

@@ -10,7 +10,7 @@ Events: `share.stopped`. Alerts: `shares`, `shares:senders`.
 from datetime import datetime, timedelta
 
 from digest.config import Settings
-from digest.database import Database, alerts, share_stops
+from digest.database import Database, alerts, share_stops, when_committed
 from digest.events import warning
 from digest.models.shares import EVERYBODY
 from digest.share import breaker, limits
@@ -48,7 +48,7 @@ async def _stop_everybody(database: Database, reason: str, now: datetime) -> Non
     async with database.begin() as connection:
         if await share_stops.stop(connection, EVERYBODY, reason, at=now):
             await alerts.raise_alert(connection, ALERT, text, at=now)
-            warning("share.stopped", whose=EVERYBODY, reason=reason)
+            when_committed(connection, lambda: warning("share.stopped", whose=EVERYBODY, reason=reason))
 
 
 async def _stop_sender(database: Database, sender: str, now: datetime) -> None:
@@ -60,4 +60,4 @@ async def _stop_sender(database: Database, sender: str, now: datetime) -> None:
     async with database.begin() as connection:
         if await share_stops.stop(connection, sender, reason, at=now):
             await alerts.raise_alert(connection, SENDERS_ALERT, text, at=now)
-            warning("share.stopped", whose="one sender", reason=reason)
+            when_committed(connection, lambda: warning("share.stopped", whose="one sender", reason=reason))

@@ -1,9 +1,11 @@
 """The breaker at work on both databases: from what was heard of mails to what is claimed, told and resumed."""
 
+from contextlib import suppress
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from structlog.testing import capture_logs
 
 from digest.addresses import parse
 from digest.compose.render import Renderer
@@ -243,3 +245,19 @@ async def test_questions_to_senders_are_limited_for_the_whole_site_too(
             await request.ask(database, small, Renderer(None), wanted, is_proven=False, is_confirmed=False, now=clock())
         )
     assert answers == [Asked.CONFIRM, Asked.CONFIRM, Asked.TOO_MANY, Asked.TOO_MANY, Asked.TOO_MANY]
+
+
+@pytest.mark.parametrize("is_undone", [False, True])
+async def test_what_was_undone_is_not_in_the_log(
+    database: Database, settings: Settings, clock: StoppedClock, is_undone: bool
+) -> None:
+    """The limit is met, but the transaction fails later on: nothing was counted, and no alert raised."""
+    one = settings.model_copy(update={"shares_per_day": 1})
+    with capture_logs() as logs, suppress(RuntimeError):
+        async with database.begin() as connection:
+            for _ in range(2):
+                await limits.may_confirm_at_all(connection, one, now=clock())
+            if is_undone:
+                raise RuntimeError
+
+    assert [each["event"] for each in logs] == ([] if is_undone else ["share.site_limit"])
