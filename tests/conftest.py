@@ -76,7 +76,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
     server: postgres.Server = request.getfixturevalue("postgres_server")
     template = request.getfixturevalue("migrated_postgres")
     name = f"t{uuid.uuid4().hex}"
-    asyncio.run(_execute(server.url("postgres"), f"CREATE DATABASE {name} TEMPLATE {template}"))
+    asyncio.run(_execute(server.url("postgres"), f"CREATE DATABASE {name} TEMPLATE {template}{server.copying}"))
     yield server.url(name)
     asyncio.run(_execute(server.url("postgres"), f"DROP DATABASE {name} WITH (FORCE)"))
 

@@ -17,11 +17,16 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Server:
-    """A running server. `url(name)` names a database on it; `stop` ends it and removes its files."""
+    """A running server. `url(name)` names a database on it; `stop` ends it and removes its files.
+
+    `copying` is how a CREATE DATABASE shall copy its template: as files, half the work of the log that is the default
+    since 15 (110 ms a test then, with 150 tables and indexes).
+    """
 
     host: str
     port: int
     user: str
+    copying: str
     stop: Callable[[], None]
 
     def url(self, database: str) -> str:
@@ -78,7 +83,8 @@ def _run(binaries: Path, durable: bool) -> Server:
         run(binaries / "pg_ctl", "-D", data, "-m", "immediate", "stop")
         shutil.rmtree(folder, ignore_errors=True)
 
-    return Server(str(folder), port, user, stop)
+    version = int((data / "PG_VERSION").read_text())
+    return Server(str(folder), port, user, " STRATEGY FILE_COPY" if version >= 15 else "", stop)
 
 
 def _free_port() -> int:
