@@ -17,7 +17,7 @@ from digest.deliver.transport import Envelope
 from digest.models.deliveries import MAIN_RELAY, Delivery, Lane
 
 _ORDER = (Lane.FIRST, Lane.SHARE, Lane.BULK)
-_STALE_SECONDS = 0.05  # on a fast relay nothing is ready for so long, and the look costs nothing
+_STALE_SECONDS = 0.1  # on a fast relay nothing is ready for so long, and the look costs nothing
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,8 +81,8 @@ async def test_every_link_that_stands_in_a_mail_is_served(
         "privacy_url": None,
     }
     made = {name: getattr(links, name) for name in dir(links) if name.endswith("_url")}
-    for elsewhere in ("fresh_url", "share_url", "release_url", "never_url"):
-        del made[elsewhere]  # stand on rows of their own: see test_preferences_page and test_share_pages
+    for elsewhere in ("fresh_url", "share_url", "share_by_page_url", "release_url", "never_url"):
+        del made[elsewhere]  # stand on rows of their own: see test_preferences_page, test_share_pages, test_share_ways
     assert made.keys() == arguments.keys()
     for name, make in made.items():
         url = make(BASE_URL) if arguments[name] is None else make(BASE_URL, arguments[name])
