@@ -16,6 +16,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.support.ports import free_port
+
 PROJECT = Path(__file__).resolve().parents[1]
 _FOLDERS = ("/usr/sbin", "/usr/local/sbin", "/usr/libexec/postfix")
 _SECONDS = 900  # nothing here runs longer
@@ -48,12 +50,6 @@ def missing() -> str:
     """Say what is not installed; empty if everything is there."""
     absent = [name for name in ("smtp-sink", "smtp-source") if find(name) is None]
     return f"{' and '.join(absent)} not found: install the system's postfix package" if absent else ""
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager

@@ -15,6 +15,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.support.ports import free_port
+
 _DAEMONS = ("/usr/lib/postfix/sbin", "/usr/libexec/postfix", "/usr/lib/postfix")
 _COMMANDS = ("/usr/sbin", "/usr/bin")
 _MAIN = """
@@ -79,7 +81,7 @@ def start(next_port: int, *, refused: Sequence[str]) -> Postfix | str:
         return "the system's postfix package is not installed"
     if os.geteuid() != 0:
         return "only root can start Postfix"
-    folder, port = Path(tempfile.mkdtemp(prefix="digest-postfix-")), _free_port()
+    folder, port = Path(tempfile.mkdtemp(prefix="digest-postfix-")), free_port()
     folder.chmod(0o755)
     for name in ("queue", "data", "log", "etc"):
         (folder / name).mkdir()
@@ -115,9 +117,3 @@ def _wait_for(port: int) -> None:
                 return
         time.sleep(0.05)
     raise TimeoutError(f"nothing listens on port {port}")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -9,7 +9,6 @@ import pwd
 import shutil
 import signal
 import smtplib
-import socket
 import subprocess
 import tempfile
 import time
@@ -17,6 +16,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.support.ports import free_port
 
 NAME = "mail.gaon.example"
 _MAIN = """
@@ -105,7 +106,7 @@ def running(door_port: int) -> Iterator["Postfix | str"]:
         yield "Postfix can be started by root only"
         return
     with tempfile.TemporaryDirectory(prefix="postfix-") as name:
-        server = Postfix(Path(name), _free_port())
+        server = Postfix(Path(name), free_port())
         _write(server, Path(command).parent, door_port)
         subprocess.run([command, "-c", name, "start"], check=True, capture_output=True, timeout=20)
         try:
@@ -156,9 +157,3 @@ def _end(server: Postfix) -> None:
         except ProcessLookupError:
             return
         time.sleep(0.02)
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])

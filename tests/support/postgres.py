@@ -7,12 +7,13 @@ reason (and CI fails on such a skip). It listens on a socket in its own folder o
 import getpass
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.support.ports import free_port
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ def _run(binaries: Path, durable: bool) -> Server:
     if os.geteuid() == 0:  # the server refuses to run as root
         user, prefix = "nobody", ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"]
         shutil.chown(folder, "nobody")
-    data, port = folder / "data", _free_port()
+    data, port = folder / "data", free_port()
     env = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "HOME": str(folder)}
     run = lambda *words: subprocess.run(  # noqa: E731
         [*prefix, *map(str, words)], check=True, env=env, cwd=folder, capture_output=True, timeout=60
@@ -85,9 +86,3 @@ def _run(binaries: Path, durable: bool) -> Server:
 
     version = int((data / "PG_VERSION").read_text())
     return Server(str(folder), port, user, " STRATEGY FILE_COPY" if version >= 15 else "", stop)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
