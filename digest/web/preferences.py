@@ -10,7 +10,7 @@ a sentence that says what; what was mailed, and whether, is answered the same al
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from urllib.parse import parse_qs
 
 from starlette.requests import Request
@@ -48,13 +48,10 @@ class PreferencesPages:
 
     async def choose(self, request: Request) -> Response:
         """Show the choices, or save them."""
-        now, token = self.clock(), request.path_params["token"]
-        try:
-            desk = await preferences.open_desk(self.database, self.settings, token, now=now)
-        except BadTokenError:
-            return self._no_such_link(request)
-        if desk is None:
-            return self._left(request)
+        now = self.clock()
+        desk = await self._desk(request, now)
+        if isinstance(desk, Response):
+            return desk
         if request.method != "POST":
             return self._choices(request, desk)
         form = await _fields(request)
@@ -80,26 +77,20 @@ class PreferencesPages:
 
     async def refuse_adverts(self, request: Request) -> Response:
         """Take back the consent to adverts alone; twice is as good as once."""
-        now, token = self.clock(), request.path_params["token"]
-        try:
-            desk = await preferences.open_desk(self.database, self.settings, token, now=now)
-        except BadTokenError:
-            return self._no_such_link(request)
-        if desk is None:
-            return self._left(request)
+        now = self.clock()
+        desk = await self._desk(request, now)
+        if isinstance(desk, Response):
+            return desk
         host = request.client.host if request.client else None
         await advert_consent.withdraw(self.database, self.settings, self.renderer, desk.subscriber, host=host, now=now)
         return self._said(request, "no_adverts", desk.subscriber.language)
 
     async def keep_adverts(self, request: Request) -> Response:
         """Let the consent to adverts go on, as the two-yearly check asks; twice is as good as once."""
-        now, token = self.clock(), request.path_params["token"]
-        try:
-            desk = await preferences.open_desk(self.database, self.settings, token, now=now)
-        except BadTokenError:
-            return self._no_such_link(request)
-        if desk is None:
-            return self._left(request)
+        now = self.clock()
+        desk = await self._desk(request, now)
+        if isinstance(desk, Response):
+            return desk
         if desk.subscriber.advert_consent_at is None:
             return self._said(request, "no_adverts", desk.subscriber.language)
         host = request.client.host if request.client else None
@@ -133,6 +124,14 @@ class PreferencesPages:
             case "address":
                 return await self._change(request, opened, form)
         return self._opened(request, opened, problem="unknown", status=_WRONG)
+
+    async def _desk(self, request: Request, now: datetime) -> Desk | Response:
+        """The choices behind the link of an edition, or the page for a link that opens nothing or whose reader left."""
+        try:
+            desk = await preferences.open_desk(self.database, self.settings, request.path_params["token"], now=now)
+        except BadTokenError:
+            return self._no_such_link(request)
+        return self._left(request) if desk is None else desk
 
     async def _change(self, request: Request, opened: Opened, form: _Form) -> Response:
         try:
