@@ -123,18 +123,7 @@ def _read(reading: _Reading) -> PageText:
     printed = trees.text_of(tree.body)[:200_000] if tree.body is not None else ""
     under = dateline.lines_under(trees.lines_of(tree.body)[:_MOST_LINES] if tree.body is not None else (), title)
     byline, address = _byline(reading, family, body, under)
-    chosen = (reading.select("registered", family), reading.select("modified", family))
-    at = times.read_times(
-        tree,
-        metadata,
-        printed,
-        reading.zone,
-        (chosen[0][0], chosen[1][0]),
-        chosen[0][1] or chosen[1][1],
-        dateline.moment(under),
-    )
-    reading.note("registered_at", at.registered_by)
-    reading.note("modified_at", at.modified_by)
+    at = _times(reading, family, printed, under)
     link, listed = _link(reading), _most_read(reading)
     subheads, section = _subheads(reading, family, body, title), _section(reading, family)
     paragraphs = _without_head(body.text.paragraphs, (title, section, *subheads))
@@ -157,6 +146,23 @@ def _read(reading: _Reading) -> PageText:
         is_thin=body.letters < ENOUGH_LETTERS,
         is_withdrawn=is_withdrawn,
     )
+
+
+def _times(reading: _Reading, family: tuple[Selectors, str], printed: str, under: tuple[str, ...]) -> times.Times:
+    registered, registered_by = reading.select("registered", family)
+    modified, modified_by = reading.select("modified", family)
+    at = times.read_times(
+        reading.tree,
+        reading.metadata,
+        printed,
+        reading.zone,
+        (registered, modified),
+        registered_by or modified_by,
+        dateline.moment(under),
+    )
+    reading.note("registered_at", at.registered_by)
+    reading.note("modified_at", at.modified_by)
+    return at
 
 
 def _without_head(paragraphs: tuple[str, ...], head: tuple[str, ...]) -> tuple[str, ...]:

@@ -6,6 +6,8 @@ an open edition for the next pass; the articles and their places are stored befo
 times that were missed only the latest is opened: membership is by set, so that one edition brings all that is new. What
 is too late to be sent without a surprise is held, and released by a person only.
 
+A little longer than a module should be: the acts of an edition's life are read side by side.
+
 Events: `edition.opened`, `edition.chosen`, `edition.nothing_new`, `edition.held`, `edition.not_composed`,
 `edition.cancelled`, `edition.not_looked_at`, and those of the composer.
 """

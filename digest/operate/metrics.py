@@ -58,7 +58,7 @@ class Metrics:
         sent = [(slot, await self._progress(edition_id, done_at, now)) for edition_id, slot, done_at in shown]
         self._ended = {key: kept for key, kept in self._ended.items() if key in {each[0] for each in shown}}
         registry = CollectorRegistry(auto_describe=False)
-        registry.register(_Fixed([*_of_service(found, now), *_of_editions(sent, found)]))
+        registry.register(_Fixed([*_of_service(found, now), *_of_readers(found), *_of_editions(sent, found)]))
         return generate_latest(registry)
 
     async def _progress(self, edition_id: int, done_at: datetime | None, now: datetime) -> Progress:
@@ -125,6 +125,11 @@ def _of_service(found: Figures, now: datetime) -> list[Metric]:
             ("state",),
             [((state,), found.editions.get(state, 0)) for state in EditionState],
         ),
+    ]
+
+
+def _of_readers(found: Figures) -> list[Metric]:
+    return [
         _gauge(
             "subscribers",
             "Subscribers by state.",

@@ -49,42 +49,28 @@ def status(as_json: AsJson = False) -> None:
     elif not found.is_on:
         say("Sharing is off: set SHARE_ADDRESS and ABUSE_CONTACT.")
     else:
-        if everybody:
-            say(f"Sharing has stopped since {moment(everybody.stopped_at, settings.zone)}: {everybody.reason}.")
-            say("Go on with: digest shares resume")
-        else:
-            say("Shares go out.")
-        table(
-            (
-                "waiting",
-                "within a day",
-                "at most",
-                "last mails",
-                "no such address",
-                "complained",
-                "want none (30 days)",
-            ),
-            [
-                (
-                    found.waiting,
-                    found.today,
-                    settings.shares_per_day,
-                    found.newest.mails,
-                    found.newest.bounced,
-                    found.newest.complained,
-                    found.refusing,
-                )
-            ],
-        )
-        senders = [each for each in found.stops if each is not everybody]
-        if senders:
-            say("Senders whose shares have stopped; one goes on with: digest shares resume --sender ADDRESS")
-            table(
-                ("sender", "since", "why"),
-                [(each.whose[:_HASH_SHOWN], moment(each.stopped_at, settings.zone), each.reason) for each in senders],
-            )
+        _say(found, settings, everybody)
     if not goes_out:
         raise typer.Exit(ExitCode.NO)
+
+
+def _say(found: _Status, settings: "Settings", everybody: "Stop | None") -> None:
+    if everybody:
+        say(f"Sharing has stopped since {moment(everybody.stopped_at, settings.zone)}: {everybody.reason}.")
+        say("Go on with: digest shares resume")
+    else:
+        say("Shares go out.")
+    heads = ("waiting", "within a day", "at most", "last mails", "no such address", "complained", "want none (30 days)")
+    newest = found.newest
+    counts = (newest.mails, newest.bounced, newest.complained)
+    table(heads, [(found.waiting, found.today, settings.shares_per_day, *counts, found.refusing)])
+    senders = [each for each in found.stops if each is not everybody]
+    if senders:
+        say("Senders whose shares have stopped; one goes on with: digest shares resume --sender ADDRESS")
+        table(
+            ("sender", "since", "why"),
+            [(each.whose[:_HASH_SHOWN], moment(each.stopped_at, settings.zone), each.reason) for each in senders],
+        )
 
 
 @app.command()
