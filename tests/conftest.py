@@ -3,7 +3,6 @@
 import asyncio
 import os
 import shutil
-import uuid
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -12,10 +11,12 @@ import sqlalchemy as sa
 
 from digest.config import Settings
 from digest.database import Database, migrate
-from tests.support import postgres
+from tests.support import postgres, scratch
 from tests.support.clock import StoppedClock
+from tests.support.lending import Lender
 from tests.support.settings import make_settings
 
+scratch.keep_in_memory()
 SAMPLES = Path(__file__).resolve().parents[2] / "shared" / "samples"
 
 
@@ -52,6 +53,13 @@ def postgres_server() -> Iterator[postgres.Server]:
 
 
 @pytest.fixture(scope="session")
+def lender(postgres_server: postgres.Server, migrated_postgres: str) -> Iterator[Lender]:
+    lender = Lender(postgres_server, migrated_postgres)
+    yield lender
+    lender.close()
+
+
+@pytest.fixture(scope="session")
 def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("template") / "digest.sqlite3"
     asyncio.run(_migrate(f"sqlite:///{path}"))
@@ -67,18 +75,15 @@ def migrated_postgres(postgres_server: postgres.Server) -> str:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The address of a fresh, migrated database; every test that takes it runs on both."""
+    """The address of an empty, migrated database; every test that takes it runs on both."""
     if request.param == "sqlite":
         path = tmp_path / "digest.sqlite3"
         shutil.copy(request.getfixturevalue("migrated_sqlite"), path)
         yield f"sqlite:///{path}"
         return
-    server: postgres.Server = request.getfixturevalue("postgres_server")
-    template = request.getfixturevalue("migrated_postgres")
-    name = f"t{uuid.uuid4().hex}"
-    asyncio.run(_execute(server.url("postgres"), f"CREATE DATABASE {name} TEMPLATE {template}{server.copying}"))
-    yield server.url(name)
-    asyncio.run(_execute(server.url("postgres"), f"DROP DATABASE {name} WITH (FORCE)"))
+    lender: Lender = request.getfixturevalue("lender")
+    yield lender.lend()
+    lender.take_back()
 
 
 @pytest.fixture

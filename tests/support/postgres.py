@@ -1,7 +1,8 @@
 """A throw-away PostgreSQL for the tests: the system's if there is one, else the one a Python package brings.
 
 `start` returns the server's address or the reason why there is none; the tests that need it are then skipped with that
-reason (and CI fails on such a skip). It listens on a socket in its own folder only, and does not sync to disk.
+reason (and CI fails on such a skip). It listens on a socket in its own folder only, does not sync to disk, and gathers
+no statistics by chance in the middle of a test.
 """
 
 import getpass
@@ -77,7 +78,7 @@ def _run(binaries: Path, durable: bool) -> Server:
     run(binaries / "initdb", "-D", data, "-U", user, "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync")
     options = f"-k {folder} -p {port} -c listen_addresses= -c max_connections=200"
     if not durable:
-        options += " -c fsync=off -c full_page_writes=off"
+        options += " -c fsync=off -c full_page_writes=off -c autovacuum=off"
     run(binaries / "pg_ctl", "-D", data, "-w", "-t", "30", "-l", folder / "log", "-o", options, "start")
 
     def stop() -> None:
