@@ -29,15 +29,13 @@ class Plain:
         self.names = content.names
         self._pieces: list[bytes] = [b""] * (2 * len(content.names) + 1)
         self._pieces[0::2] = content.literals
-        self._slots = tuple((2 * number + 1, name) for number, name in enumerate(content.names))
         # A value that begins a line may itself begin with a dot.
-        self._begins_line = tuple(index for index, _ in self._slots if _ends_line(self._pieces[:index]))
+        self._begins_line = tuple(index for index in range(1, len(self._pieces), 2) if _ends_line(self._pieces[:index]))
 
     def add_to(self, pieces: list[bytes], values: Mapping[str, bytes]) -> None:
         """Append what goes over the wire for these values."""
         filled = self._pieces.copy()
-        for index, name in self._slots:
-            filled[index] = values[name]
+        filled[1::2] = [values[name] for name in self.names]
         for index in self._begins_line:
             if filled[index].startswith(b"."):
                 filled[index] = b"." + filled[index]

@@ -61,6 +61,13 @@ class Values:
 
     def __init__(self, settings: Settings) -> None:
         self._keyring = settings.keyring
+        self._minters = {
+            (chooses, shares): settings.keyring.minter(
+                TokenPurpose.LEAVE, *[TokenPurpose.CHOOSE] * chooses, *[TokenPurpose.SHARER] * shares
+            )
+            for chooses in (False, True)
+            for shares in (False, True)
+        }
         self._zone = settings.zone
         self._id_end = f"@{settings.sender.domain}>"
         self._base_url = settings.base_url
@@ -89,15 +96,15 @@ class Values:
             RETURN_TOKEN: returning.encode("ascii"),
         }
         if delivery.subscriber_id is not None:
-            leave = self._keyring.make(TokenPurpose.LEAVE, delivery.subscriber_id)
+            chooses, shares = PREFERENCES_URL in wanted, SHARER in wanted
+            leave, *further = self._minters[chooses, shares].make(delivery.subscriber_id)
             values[UNSUBSCRIBE_URL] = links.unsubscribe_url(self._base_url, leave).encode("ascii")
             if LEAVE_MAILTO in wanted:
                 values[LEAVE_MAILTO] = leave.encode("ascii").join(self._leave)
-            if PREFERENCES_URL in wanted:
-                choose = self._keyring.make(TokenPurpose.CHOOSE, delivery.subscriber_id)
-                values[PREFERENCES_URL] = links.preferences_url(self._base_url, choose).encode("ascii")
-            if SHARER in wanted:
-                values[SHARER] = self._keyring.make(TokenPurpose.SHARER, delivery.subscriber_id).encode("ascii")
+            if chooses:
+                values[PREFERENCES_URL] = links.preferences_url(self._base_url, further[0]).encode("ascii")
+            if shares:
+                values[SHARER] = further[-1].encode("ascii")
         elif delivery.edition_id is None:
             confirm = self._keyring.make(TokenPurpose.CONFIRM, delivery.id)
             values[CONFIRM_URL] = links.confirm_url(self._base_url, confirm).encode("ascii")
@@ -147,12 +154,13 @@ class Prepared:
 
         Raises `UnsendableMailError` if that would break a rule of RFC 5322 or lacks a value.
         """
-        lengths = self._lengths(values)
+        wanted = self._wanted(values)
         pieces: list[bytes] = []
         for part in self._parts:
             part.add_to(pieces, values)
         pieces.append(_END)
         content = b"".join(pieces)
+        lengths = tuple(map(len, wanted))
         if lengths not in self._checked:
             _check_headers(self._headers.fill(values))
             _check_lines(content)
@@ -160,17 +168,16 @@ class Prepared:
                 self._checked.add(lengths)
         return content
 
-    def _lengths(self, values: Mapping[str, bytes]) -> tuple[int, ...]:
-        """Return the lengths of the values that are wanted, each of them checked."""
-        lengths = []
-        for name in self.names:
-            value = values.get(name)
-            if value is None:
-                raise UnsendableMailError(f"The mail wants a value for '{name}' that this one has not.")
-            if not _VALUE.fullmatch(value):
-                raise UnsendableMailError(f"The value of {name} holds something that may not stand in a header.")
-            lengths.append(len(value))
-        return tuple(lengths)
+    def _wanted(self, values: Mapping[str, bytes]) -> list[bytes]:
+        """Return the values that are wanted, each of them checked."""
+        try:
+            wanted = [values[name] for name in self.names]
+        except KeyError as error:
+            raise UnsendableMailError(f"The mail wants a value for {error} that this one has not.") from error
+        if not wanted or (all(wanted) and _VALUE.fullmatch(b"".join(wanted))):
+            return wanted
+        wrong = next(name for name in self.names if not _VALUE.fullmatch(values[name]))
+        raise UnsendableMailError(f"The value of {wrong} holds something that may not stand in a header.")
 
 
 def prepare(mail: Mail, *, eight_bit: bool) -> Prepared:

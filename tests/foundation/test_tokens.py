@@ -1,5 +1,9 @@
 """Links that nobody can guess, change or use for something else."""
 
+import base64
+import hashlib
+import hmac
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -71,3 +75,19 @@ def test_rubbish_is_refused_like_any_other_wrong_token(token: str) -> None:
     """Strangers type anything behind /u/."""
     with pytest.raises(BadTokenError):
         RING.read(TokenPurpose.LEAVE, token)
+
+
+@given(subject_id=st.integers(0, 2**48 - 1))
+def test_tokens_made_together_are_those_made_alone(subject_id: int) -> None:
+    """A mail's tokens are made in one go; each must be what a page would make and read, in plain base32."""
+    ring = Keyring.of("s" * 40, ["r" * 40])
+    purposes = (TokenPurpose.LEAVE, TokenPurpose.CHOOSE, TokenPurpose.SHARER)
+    tokens = ring.minter(*purposes).make(subject_id)
+    assert tokens == [ring.make(purpose, subject_id) for purpose in purposes]
+    mac = hmac.digest(
+        hashlib.sha256(b"digest-token\0leave\0" + b"s" * 40).digest(),
+        b"\1" + subject_id.to_bytes(6, "big"),
+        "sha256",
+    )
+    plain = base64.b32encode(b"\1" + subject_id.to_bytes(6, "big") + mac[:16])
+    assert tokens[0] == plain.decode().rstrip("=").lower()
