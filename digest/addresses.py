@@ -9,18 +9,18 @@ without SMTPUTF8 on every hop. The case of the local part is kept for mailing an
 
 import re
 import unicodedata
-from dataclasses import dataclass
 from functools import lru_cache
 
 from email_validator import EmailNotValidError, validate_email
 
 from digest.errors import BadAddressError
+from digest.records import record
 
 _LOCAL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 _MAX_OCTETS = 254
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Address:
     """An address we can mail. `local` keeps its case; `domain` is lower-case ASCII (xn-- where needed)."""
 

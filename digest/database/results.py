@@ -7,12 +7,12 @@ nothing the second time: the first has freed the delivery. For `Database.write`.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
+from digest import records
 from digest.database.connection import PlainConnection
 from digest.database.many import given_rows, rows_for, run
 from digest.database.tables import attempts, deliveries
@@ -34,7 +34,7 @@ _by_owner = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@records.record
 class Result:
     """What is to be written down about one attempt: the outcome, and the state the delivery goes to because of it.
 

@@ -9,18 +9,18 @@ its edition may be held or its reader gone by then.
 
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
 
 from digest.clock import monotonic_seconds
 from digest.deliver.mails import Message
 from digest.deliver.transport import Envelope
 from digest.models.deliveries import MAIN_RELAY, Delivery, Lane
+from digest.records import record
 
 _ORDER = (Lane.FIRST, Lane.SHARE, Lane.BULK)
 _STALE_SECONDS = 0.1  # on a fast relay nothing is ready for so long, and the look costs nothing
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Due:
     """A claimed delivery and its message. `made`: what goes over the wire, or why nothing can, if it was made ahead."""
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from digest.models.deliveries import Outcome
+from digest.records import record
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class RelayReport:
         return "8bitmime" in self.extensions
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Envelope:
     """One mail to one recipient (rule D26), ready for the wire: `content` as `wire.Prepared.content` gives it.
 

@@ -5,6 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from digest.addresses import Address
+from digest.records import record
 
 
 class Tls(StrEnum):
@@ -115,7 +116,7 @@ class DropReason(StrEnum):
     PAUSED = "paused"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Delivery:
     """One message to one recipient, as claimed by a worker.
 
@@ -135,7 +136,7 @@ class Delivery:
     provider: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Reply:
     """What a server said: code of RFC 5321 §4.2, enhanced status of RFC 3463 (empty if none), first 500 letters."""
 
@@ -144,7 +145,7 @@ class Reply:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Outcome:
     """What came of one attempt. `charged` False: it was not the recipient's fault and costs the delivery no try.
 
