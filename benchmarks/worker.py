@@ -17,6 +17,7 @@ from digest.database import Database
 from digest.deliver.sender import Sender
 from digest.deliver.transports.smtp import Relay, SmtpTransport
 from digest.models.deliveries import Tls
+from digest.operate import garbage
 from tests.support.settings import make_settings
 
 
@@ -32,6 +33,7 @@ async def _send(url: str, port: int, lanes: int, owner: str, key: str = "") -> i
     signing = {"dkim_selector": "mail2026", "dkim_private_key": key} if key else {}
     settings = make_settings(smtp_connections=lanes, **signing)
     sender = Sender(database, settings, SmtpTransport(relay), clock=clock.utc_now, owner=owner)
+    garbage.look_seldom()
     try:
         return await sender.send_due()
     finally:

@@ -195,7 +195,7 @@ class Lanes:
 
     def _fill(self, place: Place) -> None:
         lane, relay = place.lane, place.relay
-        if lane is None or relay is None or self._is_closing or relay.watch.is_paused:
+        if lane is None or relay is None or self._is_closing or not lane.room or relay.watch.is_paused:
             return
         if self._relays.should_move(place):
             self._relays.move(place, is_needed=any(map(self._stock.waiting, place.serves)))
@@ -205,10 +205,10 @@ class Lanes:
             return
         if self._stops.are_any:
             self._give_back_stopped()
+        if self._stock.is_stale(place.serves):
+            self._journal.want_marks(hurry=True)  # which looks first; then the lanes are fed
+            return
         while lane.room and (not place.under_way or relay.watch.is_trusted):
-            if self._stock.is_stale(place.serves):
-                self._journal.want_marks(hurry=True)  # which looks first; then the lanes are fed
-                break
             due = self._stock.take_ready(place.serves)
             if due is None:
                 self._want_marks(place)
@@ -262,7 +262,7 @@ class Lanes:
         self._pacing.heard(delivery, outcome)
         result = settle_result(delivery, due.message.kind, outcome, now=self._clock(), chance=self._chance())
         self._journal.note(result)
-        self._stock.forget((delivery.id,))
+        self._stock.settled(delivery.id)
         self.attempts += 1
         self._came[(delivery.edition_id, result.state)] += 1
         if outcome.state is not DeliveryState.ACCEPTED:

@@ -41,6 +41,7 @@ class Stock:
         self._claimed: dict[Lane, deque[Due]] = {lane: deque() for lane in Lane}  # signed, if we sign
         self._ready: dict[Lane, deque[Due]] = {lane: deque() for lane in Lane}
         self._looked_at: dict[int, float] = {}  # of the ready ones: monotonic seconds of the mark, or of the last look
+        self._fresh_until = 0.0  # nothing ready is stale before
         self._held: set[int] = set()  # the above, what is being marked, and what is on the wire
         self.taken = 0  # since the journal last looked: how fast the lanes are
 
@@ -105,14 +106,20 @@ class Stock:
     def put_ready(self, marked: Iterable[Due]) -> None:
         """Take in what is marked and may go out."""
         now = monotonic_seconds()
+        if not self._looked_at:
+            self._fresh_until = now + _STALE_SECONDS
         for due in marked:
             self._ready[due.delivery.lane].append(due)
             self._looked_at[due.delivery.id] = now
 
     def is_stale(self, lanes: Sequence[Lane]) -> bool:
         """Whether the next one for `lanes` must be looked at before it goes out."""
+        now = monotonic_seconds()
+        if now <= self._fresh_until or not self._looked_at:
+            return False
+        self._fresh_until = min(self._looked_at.values()) + _STALE_SECONDS
         first = next((self._ready[lane][0] for lane in lanes if self._ready[lane]), None)
-        return first is not None and self._looked_at[first.delivery.id] < monotonic_seconds() - _STALE_SECONDS
+        return first is not None and self._looked_at[first.delivery.id] < now - _STALE_SECONDS
 
     def stale(self) -> list[int]:
         """Return the ids of all ready ones that must be looked at before they go out."""
@@ -129,9 +136,10 @@ class Stock:
     def take_ready(self, lanes: Sequence[Lane]) -> Due | None:
         """Take the next one that may go out, of the first of `lanes` that has one."""
         for lane in lanes:
-            if self._ready[lane]:
+            ready = self._ready[lane]
+            if ready:
                 self.taken += 1
-                due = self._ready[lane].popleft()
+                due = ready.popleft()
                 del self._looked_at[due.delivery.id]
                 return due
         return None
@@ -153,8 +161,12 @@ class Stock:
         self.forget(unsent)
         return unsent
 
+    def settled(self, delivery_id: int) -> None:
+        """Let go of a delivery that has its outcome."""
+        self._held.discard(delivery_id)
+
     def forget(self, ids: Iterable[int]) -> None:
-        """Let go of deliveries: they are settled or given back."""
+        """Let go of deliveries that are given back."""
         self._held.difference_update(ids)
 
 

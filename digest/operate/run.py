@@ -25,6 +25,7 @@ from digest.deliver.transports import OUTBOX_FOLDER
 from digest.errors import DatabaseUnavailableError, FixSetupError
 from digest.models.deliveries import DeliveryState
 from digest.models.editions import Edition, EditionState
+from digest.operate import garbage
 from digest.operate.house import House, open_house
 from digest.operate.inbound import receive_until
 from digest.operate.metrics import Metrics
@@ -61,6 +62,7 @@ async def _run(settings: Settings) -> None:
         with stopped_by_signals(stop):
             sample_started_at = await prepare(house)
             async with _pages(house, sample_started_at):
+                garbage.look_seldom()
                 telling = asyncio.create_task(_tell_where_to_look(house))
                 receiving = asyncio.create_task(_receive(stop, house))
                 try:
@@ -89,6 +91,7 @@ async def _serve(settings: Settings) -> None:
         with stopped_by_signals(stop):
             sample_started_at = await prepare(house)
             async with _pages(house, sample_started_at):
+                garbage.look_seldom()
                 await stop.wait()
 
 

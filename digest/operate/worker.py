@@ -23,7 +23,7 @@ from digest.deliver.sender import Sender
 from digest.deliver.transports import TRANSPORTS, further_relays, name_for
 from digest.errors import FixSetupError
 from digest.models.editions import Edition
-from digest.operate import sample
+from digest.operate import garbage, sample
 from digest.operate.house import House, is_gone, open_house
 from digest.operate.process import json_lines, stopped_by_signals
 from digest.operate.scheduler import Runner
@@ -44,6 +44,7 @@ async def _work_alone(settings: Settings) -> None:
         stop = asyncio.Event()
         with stopped_by_signals(stop):
             await prepare(house)
+            garbage.look_seldom()
             await work_until(stop, house)
 
 

@@ -93,10 +93,9 @@ class SmtpLane(asyncio.Protocol):
     @property
     def room(self) -> int:
         """How many more envelopes may be handed over now."""
-        if (self._head is not None and self._next is not None) or not self.is_usable:
+        if self._next is not None or not self.is_usable:  # `_next` is never there without `_head`
             return 0
-        free = _AT_ONCE - (self._head is not None) - (self._next is not None)
-        return min(free, self._relay.messages - self._handed_over)
+        return 1 if self._head is not None else min(_AT_ONCE, self._relay.messages - self._handed_over)
 
     def hand_over(self, envelope: Envelope) -> None:
         """Begin to send. Only while there is `room`."""
