@@ -56,7 +56,7 @@ class Claimer:
     async def fill(self) -> bool:
         """Claim what is due and fits; return whether there was anything. Raises `DatabaseUnavailableError`."""
         now, relay = self._clock(), self._stock.relay
-        wanted = [lane for lane in _ORDER if lane is not Lane.BULK or self._stock.is_low]
+        asked = wanted = [lane for lane in _ORDER if lane is not Lane.BULK or self._stock.is_low]
 
         def due(connection: PlainConnection, lanes: Sequence[Lane]) -> list[Lane]:
             return [
@@ -68,8 +68,8 @@ class Claimer:
         if not any(self._was_full[lane] for lane in wanted):
             async with self._database.read() as connection:
                 wanted = await connection.run_sync(due, wanted)
-            if not wanted:
-                return False
+            if not wanted:  # and if the lanes used up what there was of the edition meanwhile, its turn has come
+                return Lane.BULK not in asked and self._stock.is_low and await self.fill()
 
         def claim(connection: PlainConnection) -> dict[Lane, list[Delivery]]:
             return {
