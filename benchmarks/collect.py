@@ -1,25 +1,22 @@
 """Collecting from a thousand feeds, against bare feedparser and the bare HTTP client, interleaved in one run.
 
-A server process of its own serves feeds of fifty Korean articles each (41 kB), twenty a newspaper. One round: bare
-feedparser over half of the whole documents, a pass of ours in which everything is new (not judged), one in which all
-answer 304, one in which each feed has two new articles, the HTTP client alone against answers 304, and bare
-feedparser over the other half. CPU is
-that of our process and its reading process together. What counts are the ratios of one round.
+A server process of its own serves feeds of fifty Korean articles each (41 kB, see `feeds`), twenty a newspaper. One
+round: bare feedparser over half of the whole documents, a pass of ours in which everything is new (not judged), one in
+which all answer 304, one in which each feed has two new articles, the HTTP client alone against answers 304, and bare
+feedparser over the other half. CPU is that of our process and its reading process together. What counts are the ratios
+of one round.
 """
 
 import argparse
 import asyncio
-import functools
 import json
 import os
-import random
 import subprocess
 import sys
 import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
+from datetime import timedelta
 from pathlib import Path
 
 import aiohttp
@@ -27,22 +24,13 @@ import feedparser
 from aiohttp import web
 
 from benchmarks import ledger, tools
+from benchmarks.feeds import A_PAPER, ENTRIES, document
 from digest import clock, events
 from digest.collect import collector
 from digest.collect.reader import Reader
 from digest.database import Database, migrate
 from digest.outbound import Outbound
 from tests.support.settings import make_settings
-
-ENTRIES = 50
-A_PAPER = 20  # feeds
-_WORDS = (
-    "가온시", "시의회", "예산", "주민", "설명회", "개최", "도로", "정비", "사업", "축제",
-    "봄꽃", "학교", "급식", "지원", "복지관", "어르신", "청년", "창업", "농산물", "직거래",
-    "장터", "하천", "산책로", "준공식", "체육관", "개관", "버스", "노선", "개편", "조례",
-    "심의", "의결", "시장", "간담회", "협약", "체결", "나눔", "봉사", "안전", "점검",
-)  # fmt: skip
-_BEGAN = datetime(2026, 11, 23, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -57,32 +45,6 @@ class Pass:
     @property
     def rate(self) -> float:
         return self.feeds / self.seconds
-
-
-@functools.cache
-def entry(feed: int, number: int) -> str:
-    """Write one article of a feed, always the same."""
-    chance = random.Random(feed * 100_003 + number)
-    link = f"https://paper{feed // A_PAPER}.example/news/articleView.html?idxno={feed * 1000 + number}"
-    text = " ".join(chance.choice(_WORDS) for _ in range(34))
-    return (
-        f"<item><title><![CDATA[{' '.join(chance.choice(_WORDS) for _ in range(8))}]]></title><link>{link}</link>"
-        f'<guid isPermaLink="true">{link}</guid><category>시정</category><dc:creator>홍길동 기자</dc:creator>'
-        f'<description><![CDATA[<p><img src="https://paper.example/photo/{number}.jpg" alt="">{text}</p>]]>'
-        "</description>"
-        f"<pubDate>{format_datetime(_BEGAN + timedelta(minutes=number))}</pubDate></item>\n"
-    )
-
-
-def document(feed: int, state: int) -> bytes:
-    """Return a feed as it stands after `state` times two new articles."""
-    newest = ENTRIES + 2 * state
-    head = (
-        '<?xml version="1.0" encoding="UTF-8"?><rss version="2.0" xmlns:dc="http://purl.org/dc/elements/1.1/"><channel>'
-        f"<title>가온일보 {feed}</title><link>https://paper.example/</link>"
-        f"<lastBuildDate>{format_datetime(_BEGAN + timedelta(hours=state))}</lastBuildDate>\n"
-    )
-    return (head + "".join(entry(feed, n) for n in range(newest, newest - ENTRIES, -1)) + "</channel></rss>").encode()
 
 
 def serve(port: int) -> None:
@@ -253,7 +215,8 @@ def main() -> None:
     try:
         tools.wait_for_port(port)
         rounds = []
-        print(f"{given.feeds} feeds of {len(document(1, 0)) / 1000:.1f} kB")
+        sizes = [len(document(feed, 0)) for feed in range(given.feeds)]
+        print(f"{given.feeds} feeds of {sum(sizes) / len(sizes) / 1000:.1f} kB")
         for _ in range(given.rounds):
             came = one_round(port, given.feeds, given.database)
             rounds.append(came)
