@@ -233,20 +233,10 @@ async def _keep_as_they_come(
             kept = await keep(keeper, gathered)
             reports += kept
             changed(-count)
-            await _probe_pictures(
-                gatherer, keeper, [one for one, it in zip(gathered, kept, strict=True) if not it.problem]
-            )
+            found = [one.found for one, it in zip(gathered, kept, strict=True) if not it.problem]
+            await pictures.probe_hosts(keeper.database, gatherer.outbound, keeper.settings, found, clock=keeper.clock)
     return reports
 
 
 def _articles(gathered: Gathered | None) -> int:
     return len(gathered.found) if gathered else 0
-
-
-async def _probe_pictures(gatherer: Gatherer, keeper: Keeper, kept: Sequence[Gathered]) -> None:
-    """Find out which hosts of their pictures answer over https."""
-    for one in kept:
-        if any(each.text.picture and each.text.picture.url.startswith("http://") for each in one.found):
-            await pictures.probe_hosts(
-                keeper.database, gatherer.outbound, keeper.settings, one.found, clock=keeper.clock
-            )

@@ -18,30 +18,47 @@ from digest.outbound import Outbound
 
 _SECONDS = 5
 _LONGEST_NAME = 253  # RFC 1035 §2.3.4; longer ones lead nowhere
-_HOSTS_AT_ONCE = 10  # a document that names hundreds must not make us knock at all of them
+_OF_A_DOCUMENT = 10  # one that names hundreds must not make us knock at all of them
+_AT_ONCE = 30  # the others are asked for when the next article names them
 
 
 async def probe_hosts(
-    database: Database, outbound: Outbound, settings: Settings, found: Iterable[FoundArticle], *, clock: Clock
+    database: Database,
+    outbound: Outbound,
+    settings: Settings,
+    documents: Iterable[Iterable[FoundArticle]],
+    *,
+    clock: Clock,
 ) -> None:
-    """Ask the http picture hosts of `found` that are not known yet, and remember what they answered."""
-    by_host = {host: url for host, url in map(_host_and_url, found) if host and host not in settings.private_hosts}
+    """Ask the http picture hosts of these documents' articles that are not known yet, and remember what they answered.
+
+    What is known is asked of the database once for all documents: nearly always all of it is.
+    """
+    named = [_hosts(found, settings) for found in documents]
+    by_host = {host: url for hosts in named for host, url in hosts.items()}
     if not by_host:
         return
     async with database.read() as connection:
-        unprobed = sorted(await articles.unprobed_picture_hosts(connection, by_host, now=clock()))[:_HOSTS_AT_ONCE]
-    if not unprobed:
+        unprobed = await articles.unprobed_picture_hosts(connection, by_host, now=clock())
+    asked = sorted({host for hosts in named for host in sorted(unprobed & hosts.keys())[:_OF_A_DOCUMENT]})[:_AT_ONCE]
+    if not asked:
         return
-    answers = await asyncio.gather(*(_answers_https(outbound, by_host[host]) for host in unprobed))
+    answers = await asyncio.gather(*(_answers_https(outbound, by_host[host]) for host in asked))
     async with database.begin() as connection:
-        for host, answers_https in zip(unprobed, answers, strict=True):
+        for host, answers_https in zip(asked, answers, strict=True):
             await articles.note_picture_host(connection, host, answers_https=answers_https, at=clock())
 
 
-def _host_and_url(one: FoundArticle) -> tuple[str, str]:
-    url = one.text.picture.url if one.text.picture else ""
+def _hosts(found: Iterable[FoundArticle], settings: Settings) -> dict[str, str]:
+    """Return the hosts of these articles' pictures that can be asked, each with the https address of one."""
+    urls = [one.text.picture.url for one in found if one.text.picture]
+    asked = map(_host_and_url, [url for url in urls if url.startswith("http://")])
+    return {host: url for host, url in asked if host and host not in settings.private_hosts}
+
+
+def _host_and_url(url: str) -> tuple[str, str]:
     split = urlsplit(url)
-    if split.scheme != "http" or not split.hostname or split.port or len(split.hostname) > _LONGEST_NAME:
+    if not split.hostname or split.port or len(split.hostname) > _LONGEST_NAME:
         return "", ""
     return split.hostname, "https" + url[len("http") :]
 
