@@ -1,15 +1,18 @@
 """Keep what was gathered: articles, the state of each source, the time of its next turn. Many sources at once.
 
-One transaction for a batch; if anything in it fails, each source is kept alone, so that the one at fault is found and
-costs only its own turn. Only what this worker still holds is kept. After three failures in a row a person is told
-(alert `source:NAME`), after two weeks of them the source is given up; the alert is closed by itself at recovery.
+Most turns bring nothing or only new articles: those of a batch are kept in one transaction of few statements. What is
+left (known articles, rankings, failures) goes the ordinary way in another one; if that fails, each source is kept
+alone, so that the one at fault is found and costs only its own turn. Only what this worker still holds is kept. After
+three failures in a row a person is told (alert `source:NAME`), after two weeks of them the source is given up; the
+alert is closed by itself at recovery.
 
 Events: source.fetched, source.unchanged, source.failed, source.given_up, source.recovered
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from digest import events
 from digest.clock import Clock
@@ -17,8 +20,8 @@ from digest.collect import freshness
 from digest.collect.gather import Gathered
 from digest.collect.normalize import clean_line, shorten
 from digest.config import Settings
-from digest.database import Database, alerts, arrivals, most_read, sources, turns
-from digest.database.connection import Connection
+from digest.database import Database, alerts, arrivals, finds, most_read, sources, turns
+from digest.database.connection import Connection, PlainConnection
 from digest.database.finds import Stored
 from digest.database.turns import Fetched
 from digest.errors import DatabaseUnavailableError
@@ -55,6 +58,50 @@ class Keeper:
 async def keep(keeper: Keeper, batch: Sequence[Gathered]) -> list[CollectReport]:
     """Keep a batch, and return what came of each. Only trouble with our own database is raised."""
     try:
+        reports = await _keep_what_is_new(keeper, batch)
+    except DatabaseUnavailableError:
+        raise
+    except Exception:  # nothing of it was kept: which of them is at fault, the ordinary way finds out
+        reports = {}
+    rest = [one for one in batch if one.source.id not in reports]
+    if rest:
+        reports |= zip((one.source.id for one in rest), await _keep_carefully(keeper, rest), strict=True)
+    return [reports[one.source.id] for one in batch]
+
+
+async def _keep_what_is_new(keeper: Keeper, batch: Sequence[Gathered]) -> dict[int, CollectReport]:
+    """Keep all that brings nothing, or new articles only: nearly everything, and few statements (`Database.write`).
+
+    What is missing in the answer was not kept.
+    """
+    now = keeper.clock()
+    new = [
+        (one, freshness.with_future_doubts(one.found, now))
+        for one in batch
+        if not one.problem and (one.is_unchanged or one.source.spec.purpose is not Purpose.MOST_READ)
+    ]
+
+    def act(connection: PlainConnection) -> tuple[dict[int, Stored], set[str]]:
+        ours = turns.still_ours(connection, [one.source for one, _found in new], owner=keeper.owner)
+        arrived = [(one.source, found) for one, found in new if found and one.source.id in ours]
+        stored = arrivals.store(connection, arrived, now=now) if arrived else {}
+        stored |= {one.source.id: _NOTHING for one, found in new if not found and one.source.id in ours}
+        kept = [one for one, _found in new if one.source.id in stored]
+        return stored, _note_fetched(connection, keeper, kept, stored, now)
+
+    if not new:
+        return {}
+    stored, recovered = await keeper.database.write(act)
+    return {
+        one.source.id: _told(one, stored[one.source.id], found, recovered)
+        for one, found in new
+        if one.source.id in stored
+    }
+
+
+async def _keep_carefully(keeper: Keeper, batch: Sequence[Gathered]) -> list[CollectReport]:
+    """Keep a batch the ordinary way; if that fails, each alone, and the one at fault as a failure of its source."""
+    try:
         return await _keep_together(keeper, batch)
     except DatabaseUnavailableError:
         raise
@@ -64,23 +111,20 @@ async def keep(keeper: Keeper, batch: Sequence[Gathered]) -> list[CollectReport]
             events.failure("source.failed", source=one.source.spec.name, exc_info=error)
             problem = f"Not foreseen: {error!r}. The log has the details; please report it."
             return await _keep_together(keeper, [Gathered(one.source, problem=problem)])
-    return [report for one in batch for report in await keep(keeper, [one])]
+    return [report for one in batch for report in await _keep_carefully(keeper, [one])]
 
 
 async def _keep_together(keeper: Keeper, batch: Sequence[Gathered]) -> list[CollectReport]:
     now = keeper.clock()
     found = {one.source.id: freshness.with_future_doubts(one.found, now) for one in batch}
+    held = [one.source for one in batch]
     async with keeper.database.begin() as connection:
-        ours = await turns.still_ours(connection, [one.source for one in batch], owner=keeper.owner)
-        held = [one for one in batch if one.source.id in ours]
-        good = [one for one in held if not one.problem]
-        stored = await _store(connection, good, found, now)
-        marks = [_fetched(keeper, one, stored.get(one.source.id, _NOTHING), now) for one in good]
-        await turns.mark_fetched(connection, marks, owner=keeper.owner, at=now)
-        matters = [sources.alert_matter(one.source.spec.name) for one in good]
-        recovered = await alerts.resolve_all(connection, matters, at=now) if matters else set()
-        for one in held:
-            if one.problem:
+        ours = await connection.run_sync(partial(turns.still_ours, held=held, owner=keeper.owner))
+        good = [one for one in batch if one.source.id in ours and not one.problem]
+        stored = {one.source.id: await _store(connection, one, found[one.source.id], now) for one in good}
+        recovered = await connection.run_sync(_note_fetched, keeper, good, stored, now)
+        for one in batch:
+            if one.source.id in ours and one.problem:
                 await _note_failure(connection, keeper, one, now)
     return [
         _told(one, stored.get(one.source.id, _NOTHING), found[one.source.id], recovered)
@@ -92,19 +136,26 @@ async def _keep_together(keeper: Keeper, batch: Sequence[Gathered]) -> list[Coll
     ]
 
 
-async def _store(
-    connection: Connection, good: Sequence[Gathered], found: dict[int, tuple[FoundArticle, ...]], now: datetime
-) -> dict[int, Stored]:
-    listed = [one for one in good if one.source.spec.purpose is Purpose.MOST_READ and not one.is_unchanged]
-    for one in listed:
-        await most_read.replace(connection, one.source, found[one.source.id], now=now)
-    arrived = [
-        (one.source, found[one.source.id])
-        for one in good
-        if one.found and one.source.spec.purpose is not Purpose.MOST_READ
-    ]
-    stored = await arrivals.store(connection, arrived, now=now) if arrived else []
-    return {source.id: came for (source, _found), came in zip(arrived, stored, strict=True)}
+async def _store(connection: Connection, one: Gathered, found: tuple[FoundArticle, ...], now: datetime) -> Stored:
+    if one.source.spec.purpose is not Purpose.MOST_READ:
+        return await finds.store_found(connection, one.source, found, now=now) if found else _NOTHING
+    if not one.is_unchanged:
+        await most_read.replace(connection, one.source, found, now=now)
+    return _NOTHING
+
+
+def _note_fetched(
+    connection: PlainConnection,
+    keeper: Keeper,
+    good: Sequence[Gathered],
+    stored: Mapping[int, Stored],
+    now: datetime,
+) -> set[str]:
+    """Record that these sources answered and could be read; return the matters of alerts that are over by that."""
+    marks = [_fetched(keeper, one, stored[one.source.id], now) for one in good]
+    turns.mark_fetched(connection, marks, owner=keeper.owner, at=now)
+    matters = [sources.alert_matter(one.source.spec.name) for one in good]
+    return alerts.resolve_all(connection, matters, at=now) if matters else set()
 
 
 def _fetched(keeper: Keeper, one: Gathered, stored: Stored, now: datetime) -> Fetched:

@@ -10,12 +10,21 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from digest.database.connection import Connection
+from digest.database import many
+from digest.database.connection import Connection, PlainConnection
 from digest.database.once import insert_once
-from digest.database.tables import alerts
+from digest.database.tables import Instant, alerts
 from digest.models.alerts import Alert
 
 MAIL_EVERY = timedelta(hours=1)
+
+_RESOLVE_ALL = {
+    name: sa.update(alerts)
+    .where(many.is_among(alerts.c.matter, sqlite=name == "sqlite", kind=sa.Text), alerts.c.resolved_at.is_(None))
+    .values(resolved_at=sa.bindparam("at_", type_=Instant))
+    .returning(alerts.c.matter)
+    for name in ("sqlite", "postgresql")
+}
 
 
 async def raise_alert(connection: Connection, matter: str, text: str, *, at: datetime) -> None:
@@ -46,15 +55,10 @@ async def resolve(connection: Connection, matter: str, *, at: datetime) -> bool:
     return result.rowcount > 0
 
 
-async def resolve_all(connection: Connection, matters: Collection[str], *, at: datetime) -> set[str]:
-    """Note that all of `matters` are over; return those that were open. At most some hundred."""
-    result = await connection.execute(
-        sa.update(alerts)
-        .where(alerts.c.matter.in_(sorted(matters)), alerts.c.resolved_at.is_(None))
-        .values(resolved_at=at)
-        .returning(alerts.c.matter)
-    )
-    return set(result.scalars())
+def resolve_all(connection: PlainConnection, matters: Collection[str], *, at: datetime) -> set[str]:
+    """Note that all of `matters` are over; return those that were open."""
+    given = {"at_": at, **many.ids_for(connection, matters)}
+    return {matter for (matter,) in many.run(connection, _RESOLVE_ALL[connection.dialect.name], given)}
 
 
 async def list_open(connection: Connection) -> list[Alert]:

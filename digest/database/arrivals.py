@@ -2,9 +2,9 @@
 
 In: for each source the articles found in its document. Most passes bring each source nothing or two new articles, and
 to ask and store that source by source costs ten statements each. So all marks of all sources are looked up at once;
-articles of which no mark is known are stored together, and a source of whose articles any mark is known goes the
+articles of which no mark is known are stored together, and a source of whose articles any mark is known is left to the
 ordinary way (`finds.store_found`), which is the judge of what an article is. Both ways store the same. The statements
-are those of `many`: what they hold is one value, and they are put into words once.
+are those of `many`: what they hold is one value, and they are put into words once. For `Database.write`.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 
 from digest.database import finds, many, pages, tables
-from digest.database.connection import Connection, PlainConnection
+from digest.database.connection import PlainConnection
 from digest.database.finds import Stored
 from digest.database.identity import Marked, mark
 from digest.database.once import insert_once
@@ -29,27 +29,24 @@ _Arrived = tuple[Source, Sequence[FoundArticle]]
 _Key = tuple[int, str | None, str | None, str]
 
 
-async def store(connection: Connection, arrived: Sequence[_Arrived], *, now: datetime) -> list[Stored]:
-    """Keep what these sources' documents hold; return what came of each, in their order."""
+def store(connection: PlainConnection, arrived: Sequence[_Arrived], *, now: datetime) -> dict[int, Stored]:
+    """Keep what these sources' documents hold; return what came of each, by its id.
+
+    A source that is missing there was left alone: one of its articles may be known, so it goes the ordinary way.
+    """
     marked = [mark(found) for _source, found in arrived]
-    known = await _known_sources(connection, list(zip(arrived, marked, strict=True)))
-    fresh = [
+    known = _known_sources(connection, list(zip(arrived, marked, strict=True)))
+    new = [
         (source, one)
         for (source, _found), ones in zip(arrived, marked, strict=True)
         if source.id not in known
         for one in reversed(ones)
     ]
-    stored = await _insert(connection, fresh, now=now)
-    results = []
-    for source, found in arrived:
-        if source.id in known:
-            results.append(await finds.store_found(connection, source, found, now=now))
-        else:
-            results.append(Stored(stored.get(source.id, 0), 0))
-    return results
+    stored = _insert(connection, new, now=now)
+    return {source.id: Stored(stored.get(source.id, 0), 0) for source, _found in arrived if source.id not in known}
 
 
-async def _known_sources(connection: Connection, arrived: Sequence[tuple[_Arrived, list[Marked]]]) -> set[int]:
+def _known_sources(connection: PlainConnection, arrived: Sequence[tuple[_Arrived, list[Marked]]]) -> set[int]:
     """Return the ids of the sources one of whose articles may be known already."""
     known: set[int] = set()
     by_link = {one.link: source.id for (source, _found), ones in arrived for one in ones if one.link}
@@ -64,46 +61,38 @@ async def _known_sources(connection: Connection, arrived: Sequence[tuple[_Arrive
         name: [(source.id, key) for (source, _found), ones in arrived for one in ones if (key := getattr(one, name))]
         for name in _OWNED
     }
-
-    def ask(plain: PlainConnection) -> None:
-        for statement in _LINKED[plain.dialect.name]:
-            rows = many.run(plain, statement, many.ids_for(plain, by_link))
-            known.update(by_link[str(key)] for (key,) in rows)
-        for name, statement in _OWNERS[plain.dialect.name].items():
-            if owned[name]:
-                rows = many.run(plain, statement, many.rows_for(plain, owned[name]))
-                known.update(source_id for (source_id,) in rows)
-
-    await connection.run_sync(ask)
+    for statement in _LINKED[connection.dialect.name]:
+        rows = many.run(connection, statement, many.ids_for(connection, by_link))
+        known.update(by_link[str(key)] for (key,) in rows)
+    for name, statement in _OWNERS[connection.dialect.name].items():
+        if owned[name]:
+            rows = many.run(connection, statement, many.rows_for(connection, owned[name]))
+            known.update(source_id for (source_id,) in rows)
     return known
 
 
-async def _insert(connection: Connection, fresh: Sequence[tuple[Source, Marked]], *, now: datetime) -> dict[int, int]:
+def _insert(connection: PlainConnection, new: Sequence[tuple[Source, Marked]], *, now: datetime) -> dict[int, int]:
     """Store new articles with their first revisions and pages to read; return how many of each source were new."""
-    if not fresh:
+    if not new:
         return {}
     by_key: dict[_Key, tuple[Source, Marked]] = {
-        (source.id, one.guid, one.link, one.title): (source, one) for source, one in fresh
+        (source.id, one.guid, one.link, one.title): (source, one) for source, one in new
     }
     rows = [finds.article_row(source, one, now=now) for source, one in by_key.values()]
     digests = dict(zip(by_key, (row["listed_digest"] for row in rows), strict=True))
-
-    def keep(plain: PlainConnection) -> dict[int, int]:
-        counts: dict[int, int] = {}
-        revisions, to_read = [], []
-        # Those that another worker has just stored are not among the rows that come back.
-        for article_id, *rest in _add(plain, tables.articles, rows):
-            key = tuple(rest)
-            source, one = by_key[key]
-            counts[source.id] = counts.get(source.id, 0) + 1
-            revisions.append(revision_row(article_id, 1, one.found.text, now, digest=digests[key]))
-            if finds.is_to_be_read(source, one, now=now):
-                to_read.append(pages.new_row(article_id, now=now))
-        _add(plain, tables.revisions, revisions)
-        _add(plain, tables.pages, to_read)
-        return counts
-
-    return await connection.run_sync(keep)
+    counts: dict[int, int] = {}
+    revisions, to_read = [], []
+    # Those that another worker has just stored are not among the rows that come back.
+    for article_id, *rest in _add(connection, tables.articles, rows):
+        key = tuple(rest)
+        source, one = by_key[key]
+        counts[source.id] = counts.get(source.id, 0) + 1
+        revisions.append(revision_row(article_id, 1, one.found.text, now, digest=digests[key]))
+        if finds.is_to_be_read(source, one, now=now):
+            to_read.append(pages.new_row(article_id, now=now))
+    _add(connection, tables.revisions, revisions)
+    _add(connection, tables.pages, to_read)
+    return counts
 
 
 def _add(connection: PlainConnection, table: sa.Table, rows: Sequence[dict[str, Any]]) -> Sequence[Any]:

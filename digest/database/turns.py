@@ -32,21 +32,17 @@ class Fetched:
     memory: bytes | None = None
 
 
-async def still_ours(connection: Connection, held: Sequence[Source], *, owner: str) -> set[int]:
+def still_ours(connection: PlainConnection, held: Sequence[Source], *, owner: str) -> set[int]:
     """Return the ids of those of `held` that `owner` still holds, locked until the end of the transaction.
 
     A source that was removed, given another address or taken over meanwhile is not among them: nothing is to be kept.
     """
     urls = {source.id: source.spec.url for source in held}
-
-    def ask(plain: PlainConnection) -> set[int]:
-        rows = run(plain, _STILL_OURS[plain.dialect.name], {"owner_": owner, **ids_for(plain, urls)})
-        return {row.id for row in rows if urls[row.id] == row.url}
-
-    return await connection.run_sync(ask)
+    rows = run(connection, _STILL_OURS[connection.dialect.name], {"owner_": owner, **ids_for(connection, urls)})
+    return {row.id for row in rows if urls[row.id] == row.url}
 
 
-async def mark_fetched(connection: Connection, fetched: Sequence[Fetched], *, owner: str, at: datetime) -> None:
+def mark_fetched(connection: PlainConnection, fetched: Sequence[Fetched], *, owner: str, at: datetime) -> None:
     """Record that these sources answered and could be read, and free them. They are `still_ours` in this transaction.
 
     One that had been given up goes on by itself; one that a person paused stays so.
@@ -65,7 +61,7 @@ async def mark_fetched(connection: Connection, fetched: Sequence[Fetched], *, ow
         for one in fetched
     ]
     if rows:
-        await connection.run_sync(run_each, _MARK_FETCHED, rows)
+        run_each(connection, _MARK_FETCHED, rows)
 
 
 async def mark_failed(

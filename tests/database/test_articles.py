@@ -52,6 +52,12 @@ async def store(database: Database, clock: StoppedClock, source: Source, *some: 
         return await finds.store_found(connection, source, some, now=clock())
 
 
+async def store_new(
+    database: Database, clock: StoppedClock, *arrived: tuple[Source, list[FoundArticle]]
+) -> dict[int, Stored]:
+    return await database.write(lambda connection: arrivals.store(connection, arrived, now=clock()))
+
+
 async def kept(database: Database, source: str | None = None) -> list[Article]:
     async with database.read() as connection:
         return await articles.list_articles(connection, limit=100, source=source)
@@ -90,8 +96,7 @@ async def test_many_sources_finds_are_stored_as_one_sources_are(
     other = replace(other, text=replace(other.text, registered_at=None))
 
     await store(database, clock, gaon, one)
-    async with database.begin() as connection:
-        assert await arrivals.store(connection, [(naru, [other])], now=clock()) == [Stored(1, 0)]
+    assert await store_new(database, clock, (naru, [other])) == {naru.id: Stored(1, 0)}
 
     own = {"id", "article_id", "source_id", "link", "link_key", "title_key", "digest", "listed_digest"}
     async with database.read() as connection:
@@ -107,15 +112,13 @@ async def test_many_sources_finds_are_stored_as_one_sources_are(
 async def test_among_many_an_article_is_known_by_any_of_its_marks(
     database: Database, clock: StoppedClock, gaon: Source, moved: dict[str, str]
 ) -> None:
-    """What a source is known to hold by guid or by link is no new article when many sources are stored together."""
+    """What a source is known to hold by guid or by link is left to the ordinary way."""
     naru = await add(database, "naru")
     await store(database, clock, gaon, found(1))
 
     theirs = found(2, link="https://naru.example/news/2")
-    async with database.begin() as connection:
-        came = await arrivals.store(connection, [(gaon, [found(1, **moved)]), (naru, [theirs])], now=clock())
-
-    assert [one.new for one in came] == [0, 1]
+    came = await store_new(database, clock, (gaon, [found(1, **moved)]), (naru, [theirs]))
+    assert came == {naru.id: Stored(1, 0)}
 
 
 async def test_storing_the_same_twice_changes_nothing(database: Database, clock: StoppedClock, gaon: Source) -> None:

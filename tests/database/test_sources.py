@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from digest.database import Database, alerts, sources, turns
+from digest.database.connection import PlainConnection
 from digest.errors import NotFoundError, WrongStateError
 from digest.models.sources import Purpose, Rights, Source, SourceSpec
 from tests.support.clock import StoppedClock
@@ -29,12 +30,14 @@ async def claim(database: Database, clock: StoppedClock, owner: str = "w", limit
 
 
 async def fetched(database: Database, source: Source, at: datetime, owner: str = "w") -> bool:
-    async with database.begin() as connection:
-        if source.id not in await turns.still_ours(connection, [source], owner=owner):
+    def act(connection: PlainConnection) -> bool:
+        if source.id not in turns.still_ours(connection, [source], owner=owner):
             return False
         one = turns.Fetched(source, at + timedelta(minutes=10), etag='"1"')
-        await turns.mark_fetched(connection, [one], owner=owner, at=at)
+        turns.mark_fetched(connection, [one], owner=owner, at=at)
         return True
+
+    return await database.write(act)
 
 
 async def get(database: Database, name: str = "gaon") -> Source:
