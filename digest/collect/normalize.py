@@ -50,9 +50,10 @@ def clean_title(text: str, *, is_plain: bool = False) -> str:
     Feeds do not say whether their titles are text or HTML. A pair of known tags, or a void one, is markup; anything
     else in angle brackets (`<르포>`, `<상>`, `1 < 2`) is the paper's own. `is_plain`: the feed says it is plain text.
     """
-    text = _SECTION.sub(r"\1", text)
-    if not is_plain:
-        text = _without_tags(text)
+    if "<" in text:
+        text = _SECTION.sub(r"\1", text)
+        text = text if is_plain else _without_tags(text)
+    if "&" in text and not is_plain:
         text = _REFERENCE.sub(lambda match: html.unescape(match[0]), text)
     text = clean_line(text)
     return text if len(text) <= TITLE_LETTERS else shorten(text, TITLE_LETTERS)

@@ -3,9 +3,11 @@
 In: HTML as feeds carry it, often cut off in the middle of a tag. Out: paragraphs without markup, and the first picture
 that is meant to be seen, its address as written. Scripts, styles, frames and pictures leave nothing in the text;
 a `figcaption` is the caption of its figure's picture, not a paragraph. Nothing of the markup survives, so there is
-nothing to sanitise later. Pure; the standard library's parser, which never fails.
+nothing to sanitise later. Pure; the standard library's parser, which never fails. Where every tag is of the plainest
+kind, which most are, one pattern cuts the text as that parser does, in a third of its time.
 """
 
+import html as character_references
 import re
 from dataclasses import dataclass
 from html.parser import HTMLParser
@@ -22,6 +24,17 @@ _CUT_TAG = re.compile(r"<[A-Za-z/!][^<>]*\Z")
 _CUT_ENTITY = re.compile(r"&(?:#\d{0,5}|nb?s?p?|qu?o?t?|lt?|gt?|amp?)\Z")
 # The standard library's parser raises at marked sections it does not know (seen with 3.11 on texts cut off in `<![CD`).
 _UNKNOWN_SECTION = re.compile(r"<!\[(?!(?:CDATA\[|if\b|else\b|endif\b))", re.IGNORECASE)
+_PLAIN_TAGS = _INLINE | {
+    "p", "br", "div", "table", "tbody", "thead", "tr", "td", "th", "ul", "ol", "li", "h1", "h2", "h3", "h4", "h5", "h6",
+    "hr", "blockquote", "figure", "figcaption", "center", "dl", "dt", "dd", "section", "article",
+}  # fmt: skip
+_PLAIN_TAG = re.compile(
+    r"<([A-Za-z][A-Za-z0-9]*)"
+    r"((?:\s+[A-Za-z-]+(?:=(?:\"[^\"<>]*\"|'[^'<>]*'|[^\s\"'<>=`]+(?=[\s>])))?)*)\s*(/?)>"
+    r"|</([A-Za-z][A-Za-z0-9]*)\s*>"
+    r"|<!--[^<>-]*(?:-[^<>-]+)*-->"
+)
+_ATTRIBUTE = re.compile(r"([A-Za-z-]+)(?:=(\"[^\"]*\"|'[^']*'|\S+))?")
 _SMALLEST_PICTURE = 10  # pixels; smaller ones count readers
 
 
@@ -46,11 +59,41 @@ class Prose:
 def read_html(html: str) -> Prose:
     """Return the text and first picture of `html`. Plain text is HTML without tags; its line breaks are blanks."""
     reader = _Reader()
-    whole = _CUT_ENTITY.sub("", _CUT_TAG.sub("", html))
-    reader.feed(_UNKNOWN_SECTION.sub("&lt;![", whole))
-    reader.close()
+    whole = _CUT_ENTITY.sub("", _CUT_TAG.sub("", html)) if "<" in html or "&" in html else html
+    if not _read_plain_tags(whole, reader):
+        reader.feed(_UNKNOWN_SECTION.sub("&lt;![", whole))
+        reader.close()
     reader.end_paragraph()
     return Prose(tuple(reader.paragraphs), reader.image)
+
+
+def _read_plain_tags(html: str, reader: "_Reader") -> bool:
+    """Tell `reader` what the parser would, and return True; or nothing, where not every `<` begins a plain tag."""
+    pieces = _PLAIN_TAG.split(html)
+    if 5 * html.count("<") != len(pieces) - 1:
+        return False
+    names = [(name or end or "br").lower() for name, end in zip(pieces[1::5], pieces[4::5], strict=True)]
+    if not _PLAIN_TAGS.issuperset(names):
+        return False
+    for at, name in zip(range(0, len(pieces), 5), [*names, ""], strict=True):
+        if pieces[at]:
+            reader.handle_data(character_references.unescape(pieces[at]))
+        if not name:
+            break
+        if pieces[at + 1]:
+            attributes = _attributes(pieces[at + 2]) if pieces[at + 2] else []
+            reader.handle_starttag(name, attributes)
+        elif pieces[at + 4]:
+            reader.handle_endtag(name)
+    return True
+
+
+def _attributes(text: str) -> list[tuple[str, str | None]]:
+    unescape = character_references.unescape
+    return [
+        (match[1].lower(), match[2] and unescape(match[2][1:-1] if match[2][0] in "\"'" else match[2]))
+        for match in _ATTRIBUTE.finditer(text)
+    ]
 
 
 def read_plain(text: str) -> Prose:

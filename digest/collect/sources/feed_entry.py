@@ -102,9 +102,10 @@ def _title(entry: Entry, *, is_atom: bool) -> str:
 
 def _texts(entry: Entry) -> tuple[Prose, Prose]:
     """Return the summary and the content as prose; either may be empty."""
-    summary = _prose(_text(entry, "summary"), dict.get(entry, "summary_detail") or {})
+    read: dict[tuple[str, bool], Prose] = {}  # feedparser makes a content the summary of an entry that has none
+    summary = _prose(_text(entry, "summary"), dict.get(entry, "summary_detail") or {}, read)
     contents = [
-        _prose(part.get("value") or "", part)
+        _prose(part.get("value") or "", part, read)
         for part in dict.get(entry, "content") or []
         if str(part.get("type", "text/html")) in ("text/html", "text/plain", "application/xhtml+xml")
     ]
@@ -114,11 +115,12 @@ def _texts(entry: Entry) -> tuple[Prose, Prose]:
     return summary, content
 
 
-def _prose(text: str, detail: Entry) -> Prose:
+def _prose(text: str, detail: Entry, read: dict[tuple[str, bool], Prose]) -> Prose:
     # RSS calls its descriptions plain text and means HTML; Atom's text/plain is meant, and never holds tags.
-    if detail.get("type") == "text/plain" and "<" not in text and "&" not in text:
-        return read_plain(text)
-    return read_html(text)
+    is_plain = detail.get("type") == "text/plain" and "<" not in text and "&" not in text
+    if (text, is_plain) not in read:
+        read[text, is_plain] = read_plain(text) if is_plain else read_html(text)
+    return read[text, is_plain]
 
 
 def _says_more(content: Prose, summary: Prose) -> bool:
