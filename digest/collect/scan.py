@@ -24,7 +24,13 @@ _KEY_BYTES = 8
 _TAG = re.compile(rb"<([^\s/>]+)")
 _FIRST = re.compile(rb"<((?:[^\s<>/:]+:)?(?i:item|entry))(?=[\s>])")
 _BLANKS = re.compile(rb"\s*")
-_HIDING = re.compile(rb"<(?:!--|\?)")  # comments and the like may hold what looks like a tag
+_HIDING = (b"<!--", b"<?")  # comments and the like may hold what looks like a tag
+_SECTION = b"<![CDATA["
+# What RSS says of a whole feed in a plain text of its own: no entry's meaning hangs on it.
+_ABOUT_ALL = re.compile(
+    rb"<(title|link|description|language|copyright|generator|lastBuildDate|pubDate|docs|managingEditor|webMaster)>"
+    rb"(?:[^<]*|<!\[CDATA\[[^<\]]*\]\]>)</\1>\s*"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +42,16 @@ class Cut:
     spans: tuple[tuple[int, int], ...]
 
     def without(self, known: Collection[str]) -> str:
-        """Return the document without the entries whose keys are `known`; everything else stays where it is."""
-        pieces, end = [], 0
+        """Return the document without the entries whose keys are `known`, and without what it says of itself.
+
+        Of the elements before the entries those go that have nothing to do with any of them; all others, what the
+        document asks of those who fetch it among them, and all between and behind the entries stay where they are.
+        """
+        end = self.spans[0][0] if self.spans else 0
+        pieces = [_ABOUT_ALL.sub(b"", self.body[:end]) if self.body.startswith(b"<rss") else self.body[:end]]
         for key, (start, after) in zip(self.keys, self.spans, strict=True):
             if key in known:
-                pieces.append(self.body[end:start].lstrip() if end else self.body[:start])
+                pieces.append(self.body[end:start].lstrip())
                 end = after
         pieces.append(self.body[end:])
         return b"".join(pieces).decode()
@@ -61,21 +72,21 @@ def cut(text: str, about: str) -> Cut | None:
     return Cut(body, _keys(body, spans, scanner.around, about), tuple(spans))
 
 
-def cut_known(text: str, about: str) -> Cut | None:
+def cut_known(body: bytes, about: str) -> Cut | None:
     """As `cut`, for a document most of whose entries are known, and without a proof that all of it is well-formed.
 
-    The proof is complete when every entry that is left out is known (an entry of a well-formed document, with the same
-    around it), and feedparser finds the rest well-formed with just the entries that are left. Entries must stand side
-    by side with nothing but blanks between them, without comments and namespaces of their own; None otherwise.
+    `body` is thought to be UTF-8. The proof is complete when every entry that is left out is known (an entry of a
+    well-formed document, with the same around it), the rest is UTF-8, and feedparser finds it well-formed with just
+    the entries that are left. Entries must stand side by side with nothing but blanks between them, without comments
+    and namespaces of their own; None otherwise.
     """
     try:
-        body = text.encode()
         spans, head_end, name = _entry_spans(body)
         scanner = _Scanner()
         tail = body[spans[-1][1] :]
         if len(scanner.spans(body[:head_end] + b"</" + name + b">" + tail)) != 1 or b"xmlns" in tail:
             return None
-    except (expat.ExpatError, UnicodeEncodeError, _DoubtError):
+    except (expat.ExpatError, _DoubtError):
         return None
     return Cut(body, _keys(body, spans, scanner.around, about), tuple(spans))
 
@@ -97,26 +108,29 @@ def _entry_spans(body: bytes) -> tuple[list[tuple[int, int]], int, bytes]:
     That nothing else in the document is an entry, the caller's parsers find out.
     """
     first = _FIRST.search(body)
-    if first is None or _HIDING.search(body):
+    if first is None or any(mark in body for mark in _HIDING):
         raise _DoubtError
     name, start = first[1], first.start()
-    start_tag, end_tag = re.compile(b"<" + name + rb"(?:\s[^<>]*)?>"), b"</" + name + b">"
+    usual_tag, end_tag = b"<" + name + b">", b"</" + name + b">"
+    start_tag = re.compile(b"<" + name + rb"(?:\s[^<>]*)?>")
     spans: list[tuple[int, int]] = []
-    end, is_in_section = start, False
+    end, is_in_section, has_sections = start, False, _SECTION in body
     for piece in body[start:].split(end_tag)[:-1]:
         end += len(piece) + len(end_tag)
-        opened, closed = piece.rfind(b"<![CDATA["), piece.rfind(b"]]>")
-        is_in_section = opened > closed or (is_in_section and closed < 0)
+        if has_sections:
+            opened, closed = piece.rfind(_SECTION), piece.rfind(b"]]>")
+            is_in_section = opened > closed or (is_in_section and closed < 0)
         if is_in_section:  # an end tag in a marked section is text
             continue
-        tag = start_tag.match(body, start)
-        if tag is None:
-            break
-        if b"xmlns" in tag[0] or len(spans) == MAX_ARTICLES:
-            raise _DoubtError
+        if not body.startswith(usual_tag, start):
+            tag = start_tag.match(body, start)
+            if tag is None:
+                break
+            if b"xmlns" in tag[0]:
+                raise _DoubtError
         spans.append((start, end))
         start = end if body.startswith(b"<", end) else _BLANKS.match(body, end).end()  # type: ignore[union-attr]  # it always matches
-    if not spans or is_in_section:
+    if not spans or is_in_section or len(spans) > MAX_ARTICLES:
         raise _DoubtError
     return spans, body.index(b">", first.end()) + 1, name
 

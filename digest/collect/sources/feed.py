@@ -1,12 +1,13 @@
 """Source type `feed`: RSS 0.9x, 1.0 and 2.0, Atom 0.3 and 1.0, JSON Feed.
 
-Decode → look what it is → for XML: cut out what is known (see `scan`); where that is in doubt repair, and cut to the
-newest articles → parse with feedparser → one `FoundArticle` each.
+Decode → look what it is → for XML: cut out what is known (see `scan`), which the usual document needs not be decoded
+for; where that is in doubt repair, and cut to the newest articles → parse with feedparser → one `FoundArticle` each.
 feedparser gets UTF-8 bytes that we made, never an address or a text: those it would open. Its sanitiser and its
 resolving of links inside HTML stay off; no HTML survives here (see `prose`). Its date readers are silenced, ours read
 the text of the date. A document that is something else is refused by its name; a web page, with the feed it links to.
 """
 
+import re
 import time
 from collections.abc import Callable, Set
 from dataclasses import dataclass, replace
@@ -22,13 +23,17 @@ from digest.collect.charset import decode
 from digest.collect.dates import read_date
 from digest.collect.normalize import clean_title
 from digest.collect.source import MAX_ARTICLES, Options, Parsed
-from digest.collect.sources import feed_entry, feed_json
+from digest.collect.sources import feed_entry, feed_expat, feed_json
 from digest.errors import SourceUnreadableError
 
 Document = Any  # feedparser's own; its package has no types
 _PAGES = {"html", "head", "body", "title", "meta", "script"}
 _FEED_TYPES = ("application/rss+xml", "application/atom+xml", "application/feed+json", "application/json")
 _PERIODS = {"hourly": 3600, "daily": 86_400, "weekly": 604_800, "monthly": 2_592_000, "yearly": 31_536_000}
+_USUAL = re.compile(
+    rb"""(?:<\?xml\s+version=["']1\.0["'](?:\s+encoding=["'](?i:utf-?8)["'])?\s*\?>)?\s*(?=<(?:rss|feed)[\s>])"""
+)
+_USUAL_TYPE = re.compile(r"""[^;]*(?:;\s*charset\s*=\s*["']?utf-?8["']?\s*)?""", re.IGNORECASE)
 _UNREAD = time.struct_time((1970, 1, 1, 0, 0, 0, 3, 1, 0))
 
 
@@ -39,6 +44,10 @@ def read(body: bytes, content_type: str, url: str, zone: ZoneInfo, options: Opti
 
 def read_new(body: bytes, content_type: str, url: str, zone: ZoneInfo, known: Set[str]) -> Parsed:
     """As `read`, but leave out articles whose keys are `known` from an earlier reading, if that can be done surely."""
+    is_usual = _USUAL.match(body) if known and _USUAL_TYPE.fullmatch(content_type) else None
+    # Then it need not be decoded to know what is new in it, and what comes of that is without doubts.
+    if is_usual and (part := _read_known(body[is_usual.end() :], url, zone, known)) is not None:
+        return part
     decoded = decode(body, content_type)
     text = decoded.text.lstrip("\ufeff \t\r\n\x00")
     if not text.strip():
@@ -51,7 +60,7 @@ def read_new(body: bytes, content_type: str, url: str, zone: ZoneInfo, known: Se
     if rooted is None:
         raise SourceUnreadableError(_says_other(text))
     doubts = (*decoded.doubts, *rooted.doubts)
-    if known and (part := _read_known(rooted.text, url, zone, known)) is not None:
+    if known and not is_usual and (part := _read_known(_bytes(rooted.text), url, zone, known)) is not None:
         return _with_doubts(part, doubts)
     whole = scan.cut(rooted.text, url)  # well-formed: there is nothing to repair
     if whole is None:
@@ -75,27 +84,43 @@ class _Reading:
     is_clean: bool
 
 
-def _read_known(text: str, url: str, zone: ZoneInfo, known: Set[str]) -> Parsed | None:
+def _read_known(body: bytes, url: str, zone: ZoneInfo, known: Set[str]) -> Parsed | None:
     """Read what is not known of a document most of which is; None where that is not sure, or nothing is known."""
-    whole = scan.cut_known(text, url)
-    if whole is None or known.isdisjoint(whole.keys):
+    whole = scan.cut_known(body, url)
+    if whole is None:
         return None
-    parsed = _read_cut(whole, url, zone, known)
-    return parsed if parsed.known else None
+    try:
+        return _read_part(whole, url, zone, known)
+    except UnicodeDecodeError:
+        return None
 
 
 def _read_cut(whole: scan.Cut, url: str, zone: ZoneInfo, known: Set[str]) -> Parsed:
     """Read the entries that are not known; all of them if feedparser sees anything else in that than we do."""
+    if (part := _read_part(whole, url, zone, known)) is not None:
+        return part
+    reading = _parse(xmltext.numbered_captions(whole.body.decode()), url, zone)
+    if not reading.is_clean or reading.entries != len(whole.keys):
+        return reading.parsed
+    return replace(reading.parsed, keys=tuple(whole.keys[position] for position in reading.positions))
+
+
+def _read_part(whole: scan.Cut, url: str, zone: ZoneInfo, known: Set[str]) -> Parsed | None:
+    """Read the entries that are not known; None if feedparser sees anything else in that than we do, or none is."""
     left_out = tuple(key for key in whole.keys if key in known)
-    if left_out and len(left_out) == len(whole.keys):
+    if not left_out:
+        return None
+    if len(left_out) == len(whole.keys):
         return Parsed("", "", (), known=left_out)
     keys = [key for key in whole.keys if key not in known]
-    text = whole.without(known) if left_out else whole.body.decode()
-    reading = _parse(xmltext.numbered_captions(text), url, zone)
-    is_sure = reading.is_clean and reading.entries == len(keys)
-    if is_sure:
-        return replace(reading.parsed, keys=tuple(keys[position] for position in reading.positions), known=left_out)
-    return _read_cut(whole, url, zone, frozenset()) if left_out else reading.parsed
+    reading = _parse(xmltext.numbered_captions(whole.without(known)), url, zone)
+    if not reading.is_clean or reading.entries != len(keys):
+        return None
+    return replace(reading.parsed, keys=tuple(keys[position] for position in reading.positions), known=left_out)
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")  # XML has no surrogates: what holds them is not well-formed
 
 
 def _with_doubts(parsed: Parsed, doubts: tuple[str, ...]) -> Parsed:
@@ -175,7 +200,7 @@ def _prepare_feedparser() -> None:
     feedparser.registerDateHandler(_unread)  # some of its own raise on odd input and lose the whole document
     # It asks for another driver first, for which Python looks in every folder at each document; `scan` counts on
     # expat being the one.
-    feedparser.api.PREFERRED_XML_PARSERS.clear()
+    feedparser.api.PREFERRED_XML_PARSERS[:] = [feed_expat.__name__]
 
 
 def _unread(_text: str) -> time.struct_time:
