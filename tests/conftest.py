@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from digest.config import Settings
 from digest.database import Database, migrate
-from tests.support import postgres, scratch
+from tests.support import costs, postgres, scratch
 from tests.support.clock import StoppedClock
 from tests.support.lending import Lender
 from tests.support.settings import make_settings
@@ -23,6 +23,13 @@ SAMPLES = Path(__file__).resolve().parents[2] / "shared" / "samples"
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _lower_costs() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        costs.lower(patch)
+        yield
 
 
 @pytest.fixture

@@ -1,0 +1,45 @@
+"""What tests do more cheaply than the service, where nothing is proved by the cost.
+
+The service compiles a template when it is first used, in one app and one renderer. Tests build hundreds of these;
+compiling was a third of the time of those that look at pages. A code object depends on the text and on how the
+environment reads it, and on nothing that a test could change besides; both are the key under which it is kept.
+
+The sample newspaper is read from its files once, not once per app.
+
+The sum that a browser works out for a form takes half a second: what tests prove is that it is asked for, right, in
+time and used once. `REAL_PROOF_COST` is what the service asks for.
+"""
+
+from copy import deepcopy
+from functools import cache
+from types import CodeType
+from typing import Any
+
+import jinja2
+import pytest
+
+from digest import proof
+from digest.sample import newspaper
+
+REAL_PROOF_COST = proof.COST
+_PROOF_COST = 10
+_read_toml = cache(newspaper._read_toml)
+_compiled: dict[tuple[Any, ...], CodeType | str] = {}
+
+
+def lower(patch: pytest.MonkeyPatch) -> None:
+    """Lower these costs in this process."""
+    patch.setattr(proof, "COST", _PROOF_COST)
+    patch.setattr(newspaper, "_read_toml", lambda name: deepcopy(_read_toml(name)))
+    compile_anew = jinja2.Environment.compile
+
+    def compile_once(self: jinja2.Environment, source: Any, *rest: Any) -> Any:  # Any: Jinja's own overloads
+        if not isinstance(source, str):  # it is parsed already
+            return compile_anew(self, source, *rest)
+        ways = (self.autoescape, self.trim_blocks, self.lstrip_blocks, self.keep_trailing_newline, self.undefined)
+        key = (source, *rest, type(self), *ways)
+        if key not in _compiled:
+            _compiled[key] = compile_anew(self, source, *rest)
+        return _compiled[key]
+
+    patch.setattr(jinja2.Environment, "compile", compile_once)
