@@ -128,6 +128,20 @@ async def test_a_locked_database_is_said_to_be_unavailable(tmp_path: Path, migra
         await other.close()
 
 
+async def test_who_writes_waits_for_another_process(sqlite_file: Path) -> None:
+    """Pages and worker are two processes on one file: whoever comes second is late, not refused."""
+    other, database = Database.open(f"sqlite:///{sqlite_file}"), Database.open(f"sqlite:///{sqlite_file}")
+    try:
+        async with other.begin():
+            writing = asyncio.create_task(database.write(lambda connection: connection.scalar(sa.text("SELECT 7"))))
+            await asyncio.sleep(0.02)
+            assert not writing.done()
+        assert await writing == 7
+    finally:
+        await database.close()
+        await other.close()
+
+
 async def test_a_database_that_is_gone_is_said_to_be_unavailable(tmp_path: Path) -> None:
     """The address may be wrong or the server down; the pass ends and is tried again later."""
     gone = Database.open(f"postgresql://nobody@127.0.0.1:1/{tmp_path.name}")
