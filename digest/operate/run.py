@@ -135,7 +135,7 @@ async def _pages(house: House, sample_started_at: datetime | None) -> AsyncItera
         timeout_graceful_shutdown=_CLOSE_SECONDS,
     )
     server = _Server(config)
-    await asyncio.to_thread(application.state.compile_pages)
+    await asyncio.to_thread(application.state.prepare)
     serving = asyncio.create_task(server.serve(sockets=[listening]))
     await asyncio.sleep(0)  # the socket listens already; whoever comes before the server is ready waits in its queue
     events.event("web.listening", address=f"http://{settings.web_host}:{settings.web_port}")

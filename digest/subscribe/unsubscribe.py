@@ -16,10 +16,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
+from digest.addresses import Address
 from digest.compose.render import Renderer
 from digest.config import Settings
 from digest.database import Connection, Database, leaving, subscribers, when_committed
 from digest.database.connection import PlainConnection
+from digest.database.leaving import Leaving
 from digest.errors import NotFoundError
 from digest.events import event
 from digest.hashes import address_hash, network_of
@@ -33,9 +35,10 @@ _NOT_WRITTEN_TO = frozenset({SubscriberState.LEFT, SubscriberState.STOPPED, Subs
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """What came of leaving. `subscriber` None: erased before; `changed` False: had left before."""
+    """What came of leaving. `address` None: erased before; `changed` False: had left before."""
 
-    subscriber: Subscriber | None
+    address: Address | None
+    language: str
     changed: bool
     dropped: int
 
@@ -133,21 +136,21 @@ def _leave_all(notices: FarewellNotices, leavers: Sequence[Leaver], connection: 
     for leaver in leavers:
         first.setdefault(leaver.subscriber_id, leaver)
     at = max(leaver.at for leaver in leavers)
-    changed = leaving.leave(connection, first, at=at)
-    dropped = leaving.drop_waiting(connection, first, at=at)
-    readers = leaving.load(connection, first)
-    gone = [readers[subscriber_id] for subscriber_id in sorted(changed)]
+    known = leaving.leave(connection, first, at=at)
+    gone = [known[subscriber_id] for subscriber_id in sorted(known) if known[subscriber_id].changed]
     leaving.append_consents(connection, [_withdrawn(notices.settings, each, first[each.id]) for each in gone])
     for language in sorted({each.language for each in gone}):
         of_language = [each for each in gone if each.language == language]
         message = notices.message(language, at)
         leaving.queue_for_all(connection, message, of_language, at=at, deadline_at=at + GIVEN_UP_AFTER)
-    return [
-        Left(readers.get(each.subscriber_id), each.subscriber_id in changed, dropped[each.subscriber_id])
-        if first[each.subscriber_id] is each
-        else Left(readers.get(each.subscriber_id), changed=False, dropped=0)
-        for each in leavers
-    ]
+    return [_left(known.get(each.subscriber_id), counts=first[each.subscriber_id] is each) for each in leavers]
+
+
+def _left(known: Leaving | None, *, counts: bool) -> Left:
+    """What came of it for one of them; `counts` False: another request of the same group for this reader did it."""
+    if known is None:
+        return Left(None, "", changed=False, dropped=0)
+    return Left(known.address, known.language, known.changed and counts, known.dropped if counts else 0)
 
 
 async def _find(connection: Connection, subscriber_id: int) -> Subscriber | None:
@@ -157,15 +160,15 @@ async def _find(connection: Connection, subscriber_id: int) -> Subscriber | None
         return None
 
 
-def _withdrawn(settings: Settings, subscriber: Subscriber, leaver: Leaver) -> NewConsent:
+def _withdrawn(settings: Settings, gone: Leaving, leaver: Leaver) -> NewConsent:
     """The row of the ledger: every consent is taken back by it, that to adverts too."""
     return NewConsent(
-        address=subscriber.address,
-        address_hash=address_hash(settings, subscriber.address),
+        address=gone.address,
+        address_hash=address_hash(settings, gone.address),
         act=ConsentAct.WITHDRAWN,
         how=leaver.how,
         at=leaver.at,
-        subscriber_id=subscriber.id,
+        subscriber_id=gone.id,
         source=leaver.source,
         network=network_of(leaver.host),
     )

@@ -46,7 +46,8 @@ def build(
 
     `sample_started_at`: when the sample newspaper came out; it is served only if `settings.sample`. `outbox_dir`: where
     the built-in receiving server keeps mails; None, or any relay in the settings: there is no outbox. `metrics`
-    gathers what `/metrics` tells; None: there is no such page. The app's `state.compile_pages` compiles all pages.
+    gathers what `/metrics` tells; None: there is no such page. The app's `state.prepare`, for a thread, compiles the
+    pages and composes the notice that readers left, so that no first request waits for them.
     """
     policy = Policy(picture_origins(settings))
     templates = Templates(settings)
@@ -82,7 +83,12 @@ def build(
         ],
         exception_handlers={HTTPException: refusals.refuse_politely, TryLaterError: refusals.not_now},
     )
-    app.state.compile_pages = templates.compile_all
+
+    def prepare() -> None:
+        templates.compile_all()
+        leaving.prepare(clock())
+
+    app.state.prepare = prepare
     # Starlette would send people to whatever host their Host header names.
     app.router.redirect_slashes = False
     return app

@@ -19,6 +19,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from digest.addresses import Address
 from digest.clock import Clock
 from digest.compose import composer
 from digest.compose.view import view
@@ -28,7 +29,6 @@ from digest.errors import BadTokenError, NotFoundError
 from digest.events import failure, warning
 from digest.models.consents import ConsentWay
 from digest.models.editions import Edition, PlacedArticle
-from digest.models.readers import Subscriber
 from digest.subscribe import unsubscribe
 from digest.subscribe.together import Together
 from digest.subscribe.unsubscribe import Left
@@ -108,12 +108,13 @@ class Pages:
         try:
             if request.method == "POST":
                 left = await self._leave(request, token)
-                return self._left_page(request, left.subscriber)
+                return self._left_page(request, left.address, left.language)
             subscriber = await unsubscribe.read_subscriber(self.database, self.settings.keyring, token)
         except BadTokenError:
             return self._error(request, 404, matter="link")
         if subscriber is None or unsubscribe.is_gone(subscriber):
-            return self._left_page(request, subscriber)
+            known = (None, "") if subscriber is None else (subscriber.address, subscriber.language)
+            return self._left_page(request, *known)
         slots = [self.settings.slot(name) for name in subscriber.slots]
         context = {"masked_address": subscriber.address.masked, "titles": [slot.title for slot in slots if slot]}
         language = self.templates.language_of(request, subscriber.language)
@@ -160,10 +161,10 @@ class Pages:
                 return None
         return (edition, articles) if editions.is_public(edition) else None
 
-    def _left_page(self, request: Request, subscriber: Subscriber | None) -> Response:
-        masked = subscriber.address.masked if subscriber else ""
-        language = self.templates.language_of(request, subscriber.language if subscriber else "")
-        return self.templates.page("left.html", {"masked_address": masked}, language=language, headers=_NOT_KEPT)
+    def _left_page(self, request: Request, address: Address | None, preferred: str) -> Response:
+        context = {"masked_address": address.masked if address else ""}
+        language = self.templates.language_of(request, preferred)
+        return self.templates.page("left.html", context, language=language, headers=_NOT_KEPT)
 
     def _error(self, request: Request, status: int, *, matter: str = "", headers: Mapping[str, str] = {}) -> Response:
         language = self.templates.language_of(request)

@@ -32,7 +32,7 @@ async def add(database: Database, clock: StoppedClock, address: addresses.Addres
 
 async def leave(database: Database, clock: StoppedClock, subscriber: Subscriber) -> bool:
     async with database.begin() as connection:
-        return await connection.run_sync(leaving.leave, [subscriber.id], at=clock())
+        return (await connection.run_sync(leaving.leave, [subscriber.id], at=clock()))[subscriber.id].changed
 
 
 async def test_adding_twice_is_adding_once_with_the_slots_of_both(database: Database, clock: StoppedClock) -> None:

@@ -16,7 +16,7 @@ from digest.hashes import address_hash
 from digest.models.consents import ConsentWay, SuppressionReason
 from digest.models.deliveries import DeliveryState, Lane
 from digest.models.readers import SubscriberState
-from digest.subscribe import together
+from digest.subscribe import result_notice, together
 from digest.subscribe.together import Together
 from digest.subscribe.unsubscribe import Leaver
 from tests.support import rows
@@ -66,7 +66,7 @@ async def test_those_who_come_at_once_leave_in_one_transaction(
 
     assert len(groups) == 1
     assert [(each.changed, each.dropped) for each in left] == [(True, 1)] * 5
-    assert [each.subscriber and each.subscriber.id for each in left] == readers
+    assert [str(each.address) for each in left] == [f"ko{number}@naver.example" for number in range(5)]
 
 
 async def test_each_of_a_group_has_their_own_proof_and_notice(
@@ -97,6 +97,18 @@ async def test_a_reader_twice_in_a_group_leaves_once(
 
     assert [(each.changed, each.dropped) for each in left] == [(True, 1), (False, 0), (False, 0)]
     assert await _notices(database) == ["ko0@naver.example"]
+
+
+async def test_who_leaves_first_does_not_wait_for_the_notice_to_be_composed(
+    database: Database, clock: StoppedClock, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Composing the first one takes a tenth of a second, and everybody who came meanwhile had to wait for it."""
+    readers = await _readers(database, clock, 1) + await _readers(database, clock, 1, language="en")
+    leaving_all = Together(database, settings, RENDERER)
+    leaving_all.prepare(clock())
+    monkeypatch.setattr(result_notice.notice, "compose", None)
+
+    assert [(await leaving_all.leave(_leaver(each, clock))).changed for each in readers] == [True, True]
 
 
 async def test_nobody_fails_for_a_neighbour(
@@ -161,8 +173,8 @@ async def test_the_notice_stays_whole_when_one_who_got_it_is_erased(
     first, second = await _readers(database, clock, 2)
     leaving_all = Together(database, settings, RENDERER)
     left = await leaving_all.leave(_leaver(first, clock))
-    assert left.subscriber is not None
-    address = left.subscriber.address
+    assert left.address is not None
+    address = left.address
     async with database.begin() as connection:
         due = Due(address, address_hash(settings, address), SuppressionReason.ERASED)
         assert (await erasing.erase(connection, due, how=ConsentWay.COMMAND, at=clock())).readers == 1
