@@ -167,8 +167,9 @@ def installation(url: str, sink_port: int, web_port: int, mails_a_second: int) -
         "SMTP_PORT": str(sink_port),
         "SMTP_TLS": "none",
         "SMTP_CONNECTIONS": "20",
-        "PACE": f"bulk {mails_a_second}/s",
     }
+    if mails_a_second:
+        values["PACE"] = f"bulk {mails_a_second}/s"
     with tempfile.TemporaryDirectory(prefix="digest-bench-") as folder:
         service = Service(Path(folder), values)
         try:
