@@ -22,7 +22,11 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 _TRACKING = {
     "fbclid", "gclid", "dclid", "msclkid", "yclid", "twclid", "igshid", "mc_cid", "mc_eid", "_ga", "_gl", "spm",
 }  # fmt: skip
-# What is the same before and after decoding and encoding.
+# What is the same before and after decoding and encoding; nearly all links are plain from one end to the other.
+_PLAIN_LINK = re.compile(
+    r"https?://([a-z0-9-]+(?:\.[a-z0-9-]+)+)(/[A-Za-z0-9/:@!$&'()*+,;=~._-]*)"
+    r"(?:\?([A-Za-z0-9_.~-]+=[A-Za-z0-9_.~-]*(?:&[A-Za-z0-9_.~-]+=[A-Za-z0-9_.~-]*)*))?"
+)
 _PLAIN_PATH = re.compile(r"[A-Za-z0-9/:@!$&'()*+,;=~._-]+")
 _PLAIN_QUERY = re.compile(r"[A-Za-z0-9_.~-]+=[A-Za-z0-9_.~-]*(?:&[A-Za-z0-9_.~-]+=[A-Za-z0-9_.~-]*)*")
 _FRONT_NAMES = ("www.", "m.", "mobile.")
@@ -32,6 +36,7 @@ _NUMBERED = (
     (re.compile(r"/view\.php$"), ("idx",)),
     (re.compile(r"/board\.php$"), ("bo_table", "wr_id")),
 )
+_NUMBERED_HINTS = ("/articleView", "/view.php", "/board.php")
 
 
 Keys = tuple[str | None, str | None, str]
@@ -93,6 +98,9 @@ def canonical_link(link: str) -> str:
     Without scheme (a site that turns to https keeps its articles), default port, tracking parameters and fragment
     (but one that is a route of its own, `#!/news/1`); host in small letters; query sorted by name.
     """
+    if plain := _PLAIN_LINK.fullmatch(link):
+        query = _canonical_query(plain[3]) if plain[3] else ""
+        return f"{plain[1]}{plain[2]}{'?' if query else ''}{query}"
     try:
         split = urlsplit(link)
         host, port = (split.hostname or "").rstrip("."), split.port
@@ -124,15 +132,21 @@ def article_number(link: str) -> str | None:
     The same article is linked with the section it was found in, a page number, or on the mobile site:
     `/news/articleView.html?idxno=7&sc_section_code=S1N1` and `m.…/news/articleView.html?idxno=7` are one.
     """
-    try:
-        split = urlsplit(link)
-        host = (split.hostname or "").rstrip(".")
-    except ValueError:
+    if not any(hint in link for hint in _NUMBERED_HINTS):
         return None
+    plain = _PLAIN_LINK.fullmatch(link)
+    if plain:
+        host, link_path, pairs = plain[1], plain[2], _plain_pairs(plain[3] or "")
+    else:
+        try:
+            split = urlsplit(link)
+            host, link_path, pairs = (split.hostname or "").rstrip("."), split.path, parse_qsl(split.query)
+        except ValueError:
+            return None
     for path, names in _NUMBERED:
-        if not path.search(split.path):
+        if not path.search(link_path):
             continue
-        query = dict(parse_qsl(split.query))
+        query = dict(pairs)
         if not all(query.get(name) for name in names) or not query[names[-1]].isdecimal():
             continue
         for front in _FRONT_NAMES:
@@ -140,6 +154,12 @@ def article_number(link: str) -> str | None:
         told = "&".join(f"{name}={query[name].lstrip('0') or '0'}" for name in names)
         return f"{host}{path.pattern}?{told}"
     return None
+
+
+def _plain_pairs(query: str) -> list[tuple[str, str]]:
+    """As `parse_qsl`, for a query that needs no decoding."""
+    pairs = [pair.partition("=") for pair in query.split("&")]
+    return [(name, value) for name, _, value in pairs if value]
 
 
 def _is_tracking(name: str) -> bool:
