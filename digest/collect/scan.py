@@ -111,25 +111,31 @@ def _entry_spans(body: bytes) -> tuple[list[tuple[int, int]], int, bytes]:
     if first is None or any(mark in body for mark in _HIDING):
         raise _DoubtError
     name, start = first[1], first.start()
-    usual_tag, end_tag = b"<" + name + b">", b"</" + name + b">"
-    start_tag = re.compile(b"<" + name + rb"(?:\s[^<>]*)?>")
+    end_tag, start_tag = b"</" + name + b">", re.compile(b"<" + name + rb"(?:\s[^<>]*)?>")
+    next_tag, gap = b"<" + name + b">", 0  # how the next entry begins if it stands as the one before it did
     spans: list[tuple[int, int]] = []
     end, is_in_section, has_sections = start, False, _SECTION in body
+    is_usual = body.startswith(next_tag, start)
     for piece in body[start:].split(end_tag)[:-1]:
         end += len(piece) + len(end_tag)
         if has_sections:
             opened, closed = piece.rfind(_SECTION), piece.rfind(b"]]>")
             is_in_section = opened > closed or (is_in_section and closed < 0)
-        if is_in_section:  # an end tag in a marked section is text
-            continue
-        if not body.startswith(usual_tag, start):
+            if is_in_section:  # an end tag in a marked section is text
+                continue
+        if not is_usual:
             tag = start_tag.match(body, start)
             if tag is None:
                 break
             if b"xmlns" in tag[0]:
                 raise _DoubtError
         spans.append((start, end))
-        start = end if body.startswith(b"<", end) else _BLANKS.match(body, end).end()  # type: ignore[union-attr]  # it always matches
+        is_usual = body.startswith(next_tag, end)
+        if is_usual:
+            start = end + gap
+            continue
+        start = _BLANKS.match(body, end).end()  # type: ignore[union-attr]  # it always matches
+        next_tag, gap = body[end:start] + b"<" + name + b">", start - end
     if not spans or is_in_section or len(spans) > MAX_ARTICLES:
         raise _DoubtError
     return spans, body.index(b">", first.end()) + 1, name
