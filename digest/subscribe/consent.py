@@ -11,6 +11,8 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
+from pathlib import Path
 from string import Template
 
 from digest.compose.render import template_folders
@@ -53,9 +55,17 @@ class ConsentText:
 
 
 def text(kind: ConsentKind, language: str, settings: Settings) -> ConsentText:
-    """Return the text of `kind` in a language we speak. Raises `TemplateError` for a file that lacks something."""
+    """Return the text of `kind` in a language we speak. Raises `TemplateError` for a file that lacks something.
+
+    Read once, as pages are: what is shown, and what the ledger says was shown, has the wording kept at the start.
+    """
+    return _text(kind, language, settings.templates_dir, settings.newspaper_name)
+
+
+@lru_cache(maxsize=16)
+def _text(kind: ConsentKind, language: str, templates_dir: Path | None, newspaper: str) -> ConsentText:
     name = f"consent/{kind}.{language}.txt"
-    lines = [line.strip() for line in _read(name, settings).splitlines() if line.strip()]
+    lines = [line.strip() for line in _read(name, templates_dir).splitlines() if line.strip()]
     pairs = [(key.strip(), says.strip()) for key, _, says in (line.partition(":") for line in lines)]
     heads = [key for key, _ in pairs[:2]]
     if heads != ["version", "title"] or len(pairs) < 6 or not all(says for _, says in pairs):
@@ -64,7 +74,7 @@ def text(kind: ConsentKind, language: str, settings: Settings) -> ConsentText:
     if len(version) > 40:
         raise TemplateError(name, "its version is longer than 40 letters")
     try:
-        filled = [(key, Template(says).substitute(newspaper=settings.newspaper_name)) for key, says in pairs[1:]]
+        filled = [(key, Template(says).substitute(newspaper=newspaper)) for key, says in pairs[1:]]
     except (KeyError, ValueError) as error:
         raise TemplateError(name, "only $newspaper can be filled in; a dollar sign is written $$") from error
     return ConsentText(kind, language, version, filled[0][1], tuple(filled[1:]))
@@ -89,8 +99,8 @@ async def keep_texts(database: Database, settings: Settings, *, now: datetime) -
             )
 
 
-def _read(name: str, settings: Settings) -> str:
-    for folder in template_folders(settings.templates_dir):
+def _read(name: str, templates_dir: Path | None) -> str:
+    for folder in template_folders(templates_dir):
         try:
             return (folder / name).read_text(encoding="utf-8-sig")
         except FileNotFoundError:

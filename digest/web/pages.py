@@ -162,15 +162,18 @@ class Pages:
         return (edition, articles) if editions.is_public(edition) else None
 
     def _left_page(self, request: Request, address: Address | None, preferred: str) -> Response:
-        context = {"masked_address": address.masked if address else ""}
-        language = self.templates.language_of(request, preferred)
-        return self.templates.page("left.html", context, language=language, headers=_NOT_KEPT)
+        language, masked = self.templates.language_of(request, preferred), address.masked if address else ""
+        return self.templates.page_of("left.html", _context_of_left, masked, language=language, headers=_NOT_KEPT)
 
     def _error(self, request: Request, status: int, *, matter: str = "", headers: Mapping[str, str] = {}) -> Response:
         language = self.templates.language_of(request)
         context = {"status": status, "matter": matter}
         fixed = {**_NOT_KEPT, **headers}
         return self.templates.page("error.html", context, language=language, status=status, headers=fixed)
+
+
+def _context_of_left(masked_address: str) -> dict[str, object]:
+    return {"masked_address": masked_address}
 
 
 def routes(pages: Pages) -> list[BaseRoute]:

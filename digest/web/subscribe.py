@@ -65,8 +65,17 @@ class SubscribePages:
         """Show the form, or take it."""
         if request.method == "POST":
             return await self._take(request)
+        now, language = self.clock(), self.templates.language_of(request)
         first = self.settings.editions[0].name if self.settings.editions else ""
-        return self._form(request, Filled(slots=(first,)))
+
+        def context_of(ticket: str, challenge: str) -> dict[str, object]:
+            return self._context(Filled(slots=(first,), ticket=ticket), challenge, language)
+
+        ticket, challenge = proof.ticket(self.settings, now), proof.challenge(self.settings, now)
+        headers = {"Cache-Control": "no-store", "Content-Security-Policy": self.policy.page_with_script}
+        return self.templates.page_of(
+            "subscribe/form.html", context_of, ticket, challenge, language=language, headers=headers
+        )
 
     async def embed(self, request: Request) -> Response:
         """Show what a newspaper's site copies into its own pages."""
@@ -168,23 +177,31 @@ class SubscribePages:
         status: int = 200,
     ) -> Response:
         now, language = self.clock(), self.templates.language_of(request)
-        agree, advert = signup.notices(self.settings, language)
-        context = {
-            "filled": replace(filled, ticket=filled.ticket or proof.ticket(self.settings, now)),
+        filled = replace(filled, ticket=filled.ticket or proof.ticket(self.settings, now))
+        context = self._context(filled, proof.challenge(self.settings, now), language) | {
             "problem": problem,
             "has_mistakes": has_mistakes,
             "address_is_wrong": has_mistakes and addresses.parse_or_none(filled.address) is None,
             "offered": offered,
+        }
+        headers = {**_NOT_KEPT, "Content-Security-Policy": self.policy.page_with_script}
+        return self.templates.page("subscribe/form.html", context, language=language, status=status, headers=headers)
+
+    def _context(self, filled: Filled, challenge: str, language: str) -> dict[str, object]:
+        """What the form shows when nothing is wrong with it."""
+        agree, advert = signup.notices(self.settings, language)
+        return {
+            "filled": filled,
+            "problem": "",
+            "has_mistakes": False,
+            "address_is_wrong": False,
+            "offered": None,
             "slots": self.settings.editions,
             "sections": known_sections(self.settings),
             "agree": agree,
             "advert": advert,
-            "challenge": proof.challenge(self.settings, now),
+            "challenge": challenge,
         }
-        headers = {**_NOT_KEPT, "Content-Security-Policy": self.policy.page_with_script}
-        if request.method != "POST":
-            del headers["X-Robots-Tag"]
-        return self.templates.page("subscribe/form.html", context, language=language, status=status, headers=headers)
 
     def _sent(self, request: Request, address: str) -> Response:
         return self._page(request, "subscribe/sent.html", {"address": address})

@@ -32,7 +32,13 @@ def test_an_operators_own_text_has_another_hash(tmp_path: Path) -> None:
     own = make_settings(templates_dir=tmp_path)
 
     assert consent.text(consent.ADVERT, "ko", own).hash != consent.text(consent.ADVERT, "ko", make_settings()).hash
-    (folder / "advert.ko.txt").write_text("title: 광고\n")
+
+
+def test_a_text_that_lacks_something_is_refused(tmp_path: Path) -> None:
+    """법 제15조②: each of the four items has to be told."""
+    (tmp_path / "consent").mkdir()
+    (tmp_path / "consent" / "advert.ko.txt").write_text("title: 광고\n")
+    own = make_settings(templates_dir=tmp_path)
     with pytest.raises(TemplateError, match=r"advert\.ko\.txt"):
         consent.text(consent.ADVERT, "ko", own)
 

@@ -312,3 +312,27 @@ def test_a_mistake_in_one_page_keeps_no_other_from_being_compiled(settings: Sett
     templates = Templates(settings.model_copy(update={"templates_dir": tmp_path}))
     templates.compile_all()
     assert templates.render("left.html", {"masked_address": "", "language": "ko"})
+
+
+def _left_pages(settings: Settings, folder: Path, template: str, *addresses: str) -> list[str]:
+    (folder / "web").mkdir()
+    (folder / "web" / "left.html").write_text(template, encoding="utf-8")
+    templates = Templates(settings.model_copy(update={"templates_dir": folder}))
+    context_of = lambda masked: {"masked_address": masked}  # noqa: E731
+    pages = [templates.page_of("left.html", context_of, each, language="ko") for each in addresses]
+    return [bytes(page.body).decode() for page in pages]
+
+
+def test_a_page_that_is_rendered_once_shows_each_reader_their_own_value(settings: Settings, tmp_path: Path) -> None:
+    """What stands in it is escaped as in a page of one's own, and a page without it is another one."""
+    template = "{% if masked_address %}<p>{{ masked_address }}</p>{% endif %}"
+    assert _left_pages(settings, tmp_path, template, "k…@a.example", "<b>&", "") == [
+        "<p>k…@a.example</p>",
+        "<p>&lt;b&gt;&amp;</p>",
+        "",
+    ]
+
+
+def test_a_template_that_changes_a_value_is_rendered_each_time(settings: Settings, tmp_path: Path) -> None:
+    """Operators have their own: what they do with a value must not be lost because ours only shows it."""
+    assert _left_pages(settings, tmp_path, "{{ masked_address[:1] }}", "kim", "lee") == ["k", "l"]
