@@ -24,7 +24,6 @@ _KEY_BYTES = 8
 _TAG = re.compile(rb"<([^\s/>]+)")
 _FIRST = re.compile(rb"<((?:[^\s<>/:]+:)?(?i:item|entry))(?=[\s>])")
 _BLANKS = re.compile(rb"\s*")
-_HIDING = (b"<!--", b"<?")  # comments and the like may hold what looks like a tag
 _SECTION = b"<![CDATA["
 # What RSS says of a whole feed in a plain text of its own: no entry's meaning hangs on it.
 _ABOUT_ALL = re.compile(
@@ -108,13 +107,14 @@ def _entry_spans(body: bytes) -> tuple[list[tuple[int, int]], int, bytes]:
     That nothing else in the document is an entry, the caller's parsers find out.
     """
     first = _FIRST.search(body)
-    if first is None or any(mark in body for mark in _HIDING):
-        raise _DoubtError
+    has_marks = b"<!" in body  # looked for once: most bodies hold none, or marked sections only
+    if first is None or (has_marks and b"<!--" in body) or b"<?" in body:
+        raise _DoubtError  # comments and the like may hold what looks like a tag
     name, start = first[1], first.start()
     end_tag, start_tag = b"</" + name + b">", re.compile(b"<" + name + rb"(?:\s[^<>]*)?>")
     next_tag, gap = b"<" + name + b">", 0  # how the next entry begins if it stands as the one before it did
     spans: list[tuple[int, int]] = []
-    end, is_in_section, has_sections = start, False, _SECTION in body
+    end, is_in_section, has_sections = start, False, has_marks and _SECTION in body
     is_usual = body.startswith(next_tag, start)
     for piece in body[start:].split(end_tag)[:-1]:
         end += len(piece) + len(end_tag)

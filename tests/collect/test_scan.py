@@ -5,9 +5,10 @@ from pathlib import Path
 from xml.sax.handler import ContentHandler
 from zoneinfo import ZoneInfo
 
+import feedparser
 import pytest
 
-from digest.collect import scan, xmltext
+from digest.collect import prose, scan, xmltext
 from digest.collect.charset import decode
 from digest.collect.source import Parsed
 from digest.collect.sources import feed, feed_expat
@@ -41,6 +42,28 @@ def test_both_ways_give_the_same_articles_on_every_sample(samples: Path) -> None
             left = [one for one, key in zip(whole.articles, whole.keys, strict=True) if key not in known]
             assert list(part.articles) == left, path.name
     assert in_part > 50
+
+
+def test_what_feedparser_and_the_html_parser_are_spared_changes_no_article(
+    samples: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Texts in one piece, shallow copies and plain tags by one pattern, against each library as it comes."""
+
+    def read_all() -> dict[str, Parsed | str]:
+        came: dict[str, Parsed | str] = {}
+        for path in sorted(path for path in (samples / "feeds").rglob("*") if path.is_file()):
+            try:
+                came[str(path)] = read(path.read_bytes())
+            except SourceUnreadableError as error:
+                came[str(path)] = str(error)
+        return came
+
+    ours = read_all()
+    monkeypatch.setattr(feedparser.api, "PREFERRED_XML_PARSERS", [])
+    monkeypatch.delattr(feedparser.FeedParserDict, "__deepcopy__")
+    monkeypatch.setattr(prose, "_read_plain_tags", lambda _html, _reader: False)
+    assert read_all() == ours
+    assert len(ours) > 100
 
 
 def test_a_document_of_known_entries_is_not_read_at_all() -> None:
