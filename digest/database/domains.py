@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from digest import providers
 from digest.database.connection import Connection
 from digest.database.once import insert_once
-from digest.database.tables import deliveries, domains, editions, is_waiting, subscribers
+from digest.database.tables import deliveries, domains, editions, is_of_edition, is_waiting, subscribers
 from digest.errors import NotFoundError, WrongStateError
 from digest.models.deliveries import DeliveryState
 from digest.models.editions import EditionState
@@ -112,7 +112,8 @@ async def figures(connection: Connection, *, now: datetime) -> list[ProviderFigu
         sa.or_(editions.c.done_at > now - _DAY, editions.c.deadline_at > now - _DAY),
     )
     came = sa.or_(_d.state == DeliveryState.DEFERRED, _d.settled_at > now - _DAY)
-    rows = sa.select(_d.provider, _d.state, sa.func.count()).where(_d.edition_id.in_(recent), _d.state.in_(_TOLD), came)
+    which = (is_of_edition, _d.edition_id.in_(recent), _d.state.in_(_TOLD), came)
+    rows = sa.select(_d.provider, _d.state, sa.func.count()).where(*which)
     for provider, state, number in await connection.execute(rows.group_by(_d.provider, _d.state)):
         counted.setdefault(provider, Counter())[state.value] = number
     found = [
@@ -178,4 +179,4 @@ def _of(
 ) -> tuple[sa.ColumnElement[bool], ...]:
     # Settled rows keep the provider that their domain had then: the domain itself is looked for, too.
     at_it = sa.or_(_d.domain == domain, _d.provider == provider) if provider else _d.domain == domain
-    return (_d.edition_id == edition_id, at_it, _d.state.in_(states))
+    return (is_of_edition, _d.edition_id == edition_id, at_it, _d.state.in_(states))
