@@ -5,6 +5,7 @@ needs is removed one release later. Two processes that migrate at once wait for 
 PostgreSQL by an advisory lock).
 """
 
+from functools import cache
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -36,7 +37,7 @@ async def require_current(database: Database) -> None:
     """Raise `DatabaseNotReadyError` unless the schema is exactly this release's."""
     async with database.read() as connection:
         present = await connection.run_sync(_present)
-    wanted = ScriptDirectory.from_config(_config()).get_current_head()
+    wanted = _steps().get_current_head()
     _require_known(present)
     if present != wanted:
         state = "has no schema yet" if present is None else f"has schema {present}, this release needs {wanted}"
@@ -57,7 +58,7 @@ def _move(connection: SyncConnection, act: object, revision: str) -> tuple[str |
 
 def _require_known(present: str | None) -> None:
     """Raise `DatabaseNotReadyError` for a schema whose steps are not ours: there is no way from it to anywhere."""
-    known = {step.revision for step in ScriptDirectory.from_config(_config()).walk_revisions()}
+    known = {step.revision for step in _steps().walk_revisions()}
     if present is not None and present not in known:
         raise DatabaseNotReadyError(
             f"The database has schema {present}, which this release does not know: a later release has used it. "
@@ -67,6 +68,12 @@ def _require_known(present: str | None) -> None:
 
 def _present(connection: SyncConnection) -> str | None:
     return MigrationContext.configure(connection).get_current_revision()
+
+
+@cache
+def _steps() -> ScriptDirectory:
+    """Read this release's steps, once: every command asks for them, twice."""
+    return ScriptDirectory.from_config(_config())
 
 
 def _config() -> Config:

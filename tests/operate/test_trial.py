@@ -63,7 +63,7 @@ async def test_its_leaving_link_is_nobodys(database: Database, settings: Setting
 
     async with database.read() as connection:
         after = await subscribers.get(connection, kim.id)
-    assert (left.subscriber, left.changed) == (None, False)
+    assert (left.address, left.changed) == (None, False)
     assert after.state is SubscriberState.ACTIVE
 
 
