@@ -2,7 +2,7 @@
 
 The app runs in the loop of the test with a stopped clock, so three seconds of filling in a form cost nothing. Chromium
 is started once for all tests of this folder (they share one worker: `xdist_group`) and resolves no name but ours.
-Pictures of the pages are kept in the folder that DIGEST_TEST_SCREENSHOTS names, else in pytest's own.
+Pictures of the pages are kept in the folder that DIGEST_TEST_SCREENSHOTS names, else of those with faults in pytest's.
 """
 
 import asyncio

@@ -93,7 +93,7 @@ async def test_from_the_newspapers_button_to_the_friend(site: Site, path: str) -
     popup = await opening.value
     await popup.wait_for_url(f"**{path}")
     assert await popup.evaluate("[innerWidth, innerHeight]") == [500, 600]
-    await look_as_it_is(popup, site.pictures / "share-popup.png")
+    await look_as_it_is(popup, site.pictures / "share-popup.png", is_kept=True)
 
     await popup.locator("#copy").click()
     await expect(popup.locator("#copied")).to_have_text("링크를 복사했습니다.")
