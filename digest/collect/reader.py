@@ -37,7 +37,7 @@ from digest.models.articles import PageText
 
 _MAX_MEMORY_BYTES = 1 << 30
 _START_SECONDS = 60
-_SWEEP_BYTES = 1 << 20  # read before the garbage of it is swept; a document leaves twenty times its size at worst
+_SWEEP_BYTES = 1 << 20  # of documents read before what they leave behind is swept
 _LENGTH = struct.Struct(">Q")
 _PARSED = TypeAdapter(Parsed)
 _PAGE = TypeAdapter(PageText)
