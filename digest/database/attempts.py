@@ -159,10 +159,15 @@ def give_back(connection: PlainConnection, ids: Collection[int], *, owner: str) 
 
 
 def renew_leases(connection: PlainConnection, ids: Collection[int], *, owner: str, lease_until: datetime) -> None:
-    """Hold on to deliveries that `owner` has claimed or marked. Called often enough, leases may be short."""
-    connection.execute(
-        _RENEW[connection.dialect.name], {"owner_": owner, "lease_until_": lease_until, **ids_for(connection, ids)}
-    )
+    """Hold on to deliveries that `owner` has claimed or marked. Called often enough, leases may be short.
+
+    What its journal is writing at this moment is passed over, since that brings it a new lease or its end: to wait for
+    it row by row, each holding what the other wants, ends in a deadlock.
+    """
+    about = {"owner_": owner, **ids_for(connection, ids)}
+    if connection.dialect.name == "postgresql":
+        about = {**about, **ids_for(connection, connection.execute(_RENEWABLE, about).scalars().all())}
+    connection.execute(_RENEW[connection.dialect.name], {**about, "lease_until_": lease_until})
 
 
 async def lease_owners(connection: Connection) -> set[str]:
@@ -186,23 +191,31 @@ async def free_leases(connection: Connection, owners: Collection[str]) -> int:
 async def expire(connection: Connection, *, now: datetime) -> tuple[list[int], list[int]]:
     """Settle what a dead worker left on the wire; return the ids now uncertain, and those queued again.
 
-    Which of the two a delivery becomes is said by `PREFERS_DOUBLE` for its kind of message.
+    Which of the two a delivery becomes is said by `PREFERS_DOUBLE` for its kind of message. What its worker is writing
+    down at this moment after all is passed over.
     """
     doubled = [kind for kind, prefers_double in PREFERS_DOUBLE.items() if prefers_double]
     may_double = _d.message_id.in_(sa.select(messages.c.id).where(messages.c.kind.in_(doubled)))
-    is_over = (is_attempting, _d.lease_until <= now)
+    over = sa.select(_d.id).where(is_attempting, _d.lease_until <= now).with_for_update(skip_locked=True)
+    ids = (await connection.execute(over)).scalars().all()
+    if not ids:
+        return [], []
+    about = ids_for(connection, ids)
+    is_over = (is_among(_d.id, sqlite=connection.dialect.name == "sqlite"), is_attempting)
     queued = await connection.execute(
         sa.update(deliveries)
         .where(*is_over, may_double)
         .values(state=DeliveryState.QUEUED, attempts=_d.attempts + 1, due_at=now, **_FREE)
-        .returning(_d.id, _d.attempted_at)
+        .returning(_d.id, _d.attempted_at),
+        about,
     )
     # The owner stays written down: if it lives after all, `record` takes its word.
     uncertain = await connection.execute(
         sa.update(deliveries)
         .where(*is_over)
         .values(state=DeliveryState.UNCERTAIN, attempts=_d.attempts + 1, settled_at=now, lease_until=None)
-        .returning(_d.id, _d.attempted_at)
+        .returning(_d.id, _d.attempted_at),
+        about,
     )
     queued_rows, uncertain_rows = queued.all(), uncertain.all()
     lost = [
@@ -409,6 +422,7 @@ _GIVE_BACK = _per_database(
 _RENEW = _per_database(
     lambda ours: sa.update(deliveries).where(ours, sa.or_(is_waiting, is_attempting)).values(lease_until=_lease_until)
 )
+_RENEWABLE = _per_database(lambda ours: sa.select(_d.id).where(ours).with_for_update(skip_locked=True))["postgresql"]
 
 
 def _delivery(row: tuple[Any, ...], edition_id: int | None, lane: Lane) -> Delivery:  # Any: a row of `_claim`

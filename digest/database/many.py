@@ -30,7 +30,7 @@ def is_among(
     return column == sa.any_(sa.bindparam(IDS, type_=postgresql.ARRAY(kind)))
 
 
-def ids_for(connection: PlainConnection, ids: Collection[int] | Collection[str]) -> dict[str, Any]:
+def ids_for(connection: PlainConnection | Connection, ids: Collection[int] | Collection[str]) -> dict[str, Any]:
     """Return the parameter that `is_among` wants. Sorted: rows are locked in the same order everywhere."""
     ordered = sorted(ids)
     return {IDS: json.dumps(ordered) if connection.dialect.name == "sqlite" else ordered}

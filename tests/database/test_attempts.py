@@ -283,3 +283,23 @@ async def test_given_back_deliveries_are_free_at_once(database: Database, clock:
 def test_every_kind_of_mail_says_what_becomes_of_an_unanswered_one() -> None:
     """A new kind must decide between a gap and a double."""
     assert set(attempts.PREFERS_DOUBLE) == set(MessageKind)
+
+
+async def test_nothing_waits_for_what_a_journal_is_writing(database: Database, clock: StoppedClock) -> None:
+    """Renewing and settling lock many rows; to wait for another's while holding some ended in deadlocks."""
+    if database.is_sqlite:
+        pytest.skip("SQLite has one writer at a time: nothing to wait for, row by row")
+    edition = await ledger.make_edition(database, at=clock(), readers=3)
+    claimed = await _claim(database, clock)
+    await _mark(database, clock, claimed)
+    first, *others = sorted(edition.delivery_ids)
+    result = Result(first, DeliveryState.ACCEPTED, TAKEN, ended_at=clock())
+
+    async with database.begin() as journal:
+        await journal.run_sync(results.record, [result], owner="a")
+        later = clock() + 2 * LEASE
+        async with database.begin() as connection:
+            await connection.exec_driver_sql("SET LOCAL lock_timeout = '5s'")
+            await connection.run_sync(attempts.renew_leases, edition.delivery_ids, owner="a", lease_until=later)
+            assert await attempts.expire(connection, now=later) == (others, [])
+    assert await ledger.states(database) == {DeliveryState.ACCEPTED: 1, DeliveryState.UNCERTAIN: 2}
