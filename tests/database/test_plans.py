@@ -203,7 +203,7 @@ async def test_postgresql_is_told_how_deliveries_are_used(database: Database) ->
 async def test_what_is_asked_of_a_provider_goes_along_its_editions(database: Database, clock: StoppedClock) -> None:
     """`digest domains list|resend` beside years of deliveries: the one edition is looked at, not the table."""
     if not database.is_sqlite:
-        pytest.skip("PostgreSQL rightly reads the whole of a table when half of it is asked for")
+        pytest.skip("rightly reads the whole of a table when half of it is asked for")
     edition_id = await _fill(database, clock)
     statements: _Statements = []
     async with database.begin() as connection:
