@@ -44,8 +44,11 @@ class Address:
 def parse(text: str) -> Address:
     """Read one address, or raise `BadAddressError` saying what is wrong with it.
 
-    Surrounding white space is dropped (people paste); anything inside is taken literally.
+    Surrounding blanks are dropped (people paste); anything inside is taken literally, and a line end, which no field
+    gives by itself, is refused wherever it stands.
     """
+    if "\r" in text or "\n" in text:
+        raise BadAddressError("The address holds a line end.")
     text = unicodedata.normalize("NFC", text).strip()
     if not text:
         raise BadAddressError("There is no address.")
