@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from digest.database import Database
+from digest.database import Database, connection
 from digest.deliver.sender import Sender
 from digest.deliver.settle import settle
 from digest.errors import DatabaseUnavailableError
@@ -33,8 +33,9 @@ def sqlite_path(migrated_sqlite: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-async def sqlite(sqlite_path: Path) -> AsyncIterator[Database]:
-    """A SQLite database that does not wait long for a lock."""
+async def sqlite(sqlite_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Database]:
+    """A SQLite database that does not wait long for a lock, neither by SQLite's own waiting nor by ours."""
+    monkeypatch.setattr(connection, "_BUSY_TIMEOUT_SECONDS", 0.02)
     database = Database.open(f"sqlite:///{sqlite_path}")
     _on_each_use(database, lambda: "PRAGMA busy_timeout=20")
     yield database
