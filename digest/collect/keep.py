@@ -6,7 +6,7 @@ alone, so that the one at fault is found and costs only its own turn. Only what 
 three failures in a row a person is told (alert `source:NAME`), after two weeks of them the source is given up; the
 alert is closed by itself at recovery.
 
-Events: source.fetched, source.unchanged, source.failed, source.given_up, source.recovered
+Events: source.fetched, source.unchanged, source.batch_failed, source.failed, source.given_up, source.recovered
 """
 
 from collections.abc import Mapping, Sequence
@@ -61,7 +61,8 @@ async def keep(keeper: Keeper, batch: Sequence[Gathered]) -> list[CollectReport]
         reports = await _keep_what_is_new(keeper, batch)
     except DatabaseUnavailableError:
         raise
-    except Exception:  # nothing of it was kept: which of them is at fault, the ordinary way finds out
+    except Exception as error:  # nothing of it was kept: which of them is at fault, the ordinary way finds out
+        events.failure("source.batch_failed", exc_info=error, sources=len(batch))
         reports = {}
     rest = [one for one in batch if one.source.id not in reports]
     if rest:

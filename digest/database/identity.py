@@ -23,12 +23,10 @@ _TRACKING = {
     "fbclid", "gclid", "dclid", "msclkid", "yclid", "twclid", "igshid", "mc_cid", "mc_eid", "_ga", "_gl", "spm",
 }  # fmt: skip
 # What is the same before and after decoding and encoding; nearly all links are plain from one end to the other.
-_PLAIN_LINK = re.compile(
-    r"https?://([a-z0-9-]+(?:\.[a-z0-9-]+)+)(/[A-Za-z0-9/:@!$&'()*+,;=~._-]*)"
-    r"(?:\?([A-Za-z0-9_.~-]+=[A-Za-z0-9_.~-]*(?:&[A-Za-z0-9_.~-]+=[A-Za-z0-9_.~-]*)*))?"
-)
-_PLAIN_PATH = re.compile(r"[A-Za-z0-9/:@!$&'()*+,;=~._-]+")
-_PLAIN_QUERY = re.compile(r"[A-Za-z0-9_.~-]+=[A-Za-z0-9_.~-]*(?:&[A-Za-z0-9_.~-]+=[A-Za-z0-9_.~-]*)*")
+_PATH = r"[A-Za-z0-9/:@!$&'()*+,;=~._-]"
+_QUERY = r"[A-Za-z0-9_.~-]+=[A-Za-z0-9_.~-]*(?:&[A-Za-z0-9_.~-]+=[A-Za-z0-9_.~-]*)*"
+_PLAIN_LINK = re.compile(rf"https?://([a-z0-9-]+(?:\.[a-z0-9-]+)+)(/{_PATH}*)(?:\?({_QUERY}))?")
+_PLAIN_PATH, _PLAIN_QUERY = re.compile(f"{_PATH}+"), re.compile(_QUERY)
 _FRONT_NAMES = ("www.", "m.", "mobile.")
 # Where the CMSs of Korean newspapers keep the number of an article, the number last. Boards number theirs per board.
 _NUMBERED = (

@@ -6,7 +6,7 @@ looks after the mails of the other lanes, too: a look of its own for each cost a
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from digest.clock import Clock, monotonic_seconds
 from digest.database import Database, attempts
@@ -56,41 +56,38 @@ class Claimer:
     async def fill(self) -> bool:
         """Claim what is due and fits; return whether there was anything. Raises `DatabaseUnavailableError`."""
         now, relay = self._clock(), self._stock.relay
-        asked = wanted = [lane for lane in _ORDER if lane is not Lane.BULK or self._stock.is_low]
-
-        def due(connection: PlainConnection, lanes: Sequence[Lane]) -> list[Lane]:
-            return [
-                lane
-                for lane in lanes
-                if self._was_full[lane] or attempts.is_due(connection, lane=lane, now=now, relay=relay)
-            ]
-
-        if not any(self._was_full[lane] for lane in wanted):
+        asked = [lane for lane in _ORDER if lane is not Lane.BULK or self._stock.is_low]
+        looked: list[Lane] | None = None  # what is due by a look of its own
+        if not any(self._was_full[lane] for lane in asked):
             async with self._database.read() as connection:
-                wanted = await connection.run_sync(due, wanted)
-            if not wanted:  # and if the lanes used up what there was of the edition meanwhile, its turn has come
+                looked = await connection.run_sync(self._due, asked, now, relay)
+            if not looked:  # and if the lanes used up what there was of the edition meanwhile, its turn has come
                 return Lane.BULK not in asked and self._stock.is_low and await self.fill()
 
         def claim(connection: PlainConnection) -> dict[Lane, list[Delivery]]:
-            return {
-                lane: attempts.claim_due(
-                    connection,
-                    owner=self._owner,
-                    lane=lane,
-                    now=now,
-                    lease_until=now + self._lease,
-                    limit=self._batch,
-                    relay=relay,
-                )
-                for lane in due(connection, wanted)
-            }
+            due = self._due(connection, asked, now, relay) if looked is None else looked
+            return {lane: self._claim(connection, lane, now, relay) for lane in due}
 
         claimed = await self._database.write(claim)
-        self._was_full.update((lane, len(claimed.get(lane, ())) == self._batch) for lane in wanted)
-        if Lane.BULK in wanted and self._was_full[Lane.BULK]:
+        self._was_full.update((lane, len(claimed.get(lane, ())) == self._batch) for lane in asked)
+        if self._was_full[Lane.BULK] and Lane.BULK in asked:
             self._follow()
-        await self._take_in([delivery for lane in claimed.values() for delivery in lane])
+        await self._take_in([delivery for of_lane in claimed.values() for delivery in of_lane])
         return any(claimed.values())
+
+    def _due(self, connection: PlainConnection, lanes: Sequence[Lane], now: datetime, relay: str) -> list[Lane]:
+        """Return those of which something is due; where the last claim came back full that is taken for granted."""
+        return [
+            lane
+            for lane in lanes
+            if self._was_full[lane] or attempts.is_due(connection, lane=lane, now=now, relay=relay)
+        ]
+
+    def _claim(self, connection: PlainConnection, lane: Lane, now: datetime, relay: str) -> list[Delivery]:
+        until = now + self._lease
+        return attempts.claim_due(
+            connection, owner=self._owner, lane=lane, now=now, lease_until=until, limit=self._batch, relay=relay
+        )
 
     def _follow(self) -> None:
         """Claim more at a time when it was used up soon, fewer when it lasted: what a dead worker holds, waits."""

@@ -6,6 +6,7 @@ here does not exist. Every link that stands in a mail is made by `digest.links` 
 """
 
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -83,12 +84,12 @@ def build(
         ],
         exception_handlers={HTTPException: refusals.refuse_politely, TryLaterError: refusals.not_now},
     )
-
-    def prepare() -> None:
-        templates.compile_all()
-        leaving.prepare(clock())
-
-    app.state.prepare = prepare
+    app.state.prepare = partial(_prepare, templates, leaving, clock)
     # Starlette would send people to whatever host their Host header names.
     app.router.redirect_slashes = False
     return app
+
+
+def _prepare(templates: Templates, leaving: Together, clock: Clock) -> None:
+    templates.compile_all()
+    leaving.prepare(clock())
