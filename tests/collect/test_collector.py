@@ -7,9 +7,10 @@ from datetime import timedelta
 import pytest
 from aiohttp import web
 
+from digest import events
 from digest.collect import collector
 from digest.collect.reader import Reader
-from digest.database import Database, alerts, articles, most_read, pages, sources
+from digest.database import Database, alerts, arrivals, articles, most_read, pages, sources
 from digest.errors import NotFoundError, SettingsError, SourceUnreachableError, WrongStateError
 from digest.models.sources import SourceSpec
 from digest.outbound import Fetched
@@ -42,6 +43,24 @@ async def test_new_articles_are_stored_once_and_a_change_makes_a_revision(
     async with database.read() as connection:
         kept = await articles.list_articles(connection, limit=10)
     assert [(one.text.title, one.revision) for one in kept] == [("고친 제목", 2), ("가온시 소식 1", 1)]
+
+
+async def test_what_cannot_be_kept_with_many_others_is_kept_in_the_ordinary_way(
+    room: Room, database: Database, clock: StoppedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fault of the quick way costs no article, and does not hide: the log has it."""
+    failures: list[str] = []
+    monkeypatch.setattr(events, "failure", lambda name, **_fields: failures.append(name))
+
+    def fail(*_args: object, **_named: object) -> None:
+        raise ValueError("not foreseen")
+
+    monkeypatch.setattr(arrivals, "store", fail)
+    await room.provision(database, clock)
+    room.paper.serve(rss(item(2), item(1)))
+    report = await room.collect(database, clock)
+    assert (report.new, report.problem) == (2, "")
+    assert failures == ["source.batch_failed"]
 
 
 async def test_an_unchanged_feed_is_not_read_again(room: Room, database: Database, clock: StoppedClock) -> None:
