@@ -25,7 +25,7 @@ from typing import Any, TypeVar, cast
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, ProgrammingError
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, InvalidatePoolError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -38,6 +38,8 @@ PlainConnection = sa.Connection
 _T = TypeVar("_T")
 _BUSY_TIMEOUT_SECONDS = 15
 _LOOKS_SECONDS = 0.001
+_RESTS_SECONDS = 30
+_RESTS_SINCE = "digest_rests_since"
 _MAIL_QUEUED = "digest_mail_queued"
 _AFTERWARDS = "digest_afterwards"
 _SQLITE_OPTIONS: dict[str, Any] = {  # Any: options of different types
@@ -196,14 +198,16 @@ def async_url(url: str) -> URL:
 def _engine(url: str, pool_size: int) -> AsyncEngine:
     parsed = async_url(url)
     if parsed.get_backend_name() != "sqlite":
-        return create_async_engine(
+        engine = create_async_engine(
             parsed,
             pool_size=pool_size,
             max_overflow=pool_size,
-            pool_pre_ping=True,
             pool_use_lifo=True,  # each connection has the server plan a statement anew: the one used last knows most
             hide_parameters=True,
         )
+        event.listen(engine.sync_engine, "checkin", _note_rest)
+        event.listen(engine.sync_engine, "checkout", _require_alive)
+        return engine
     if parsed.database:
         # A folder of our own is nobody else's on this machine: readers' addresses lie in it.
         Path(parsed.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -218,6 +222,28 @@ def _plain_engine(url: URL) -> sa.Engine:
     engine = sa.create_engine(url.set(drivername="sqlite"), **_SQLITE_OPTIONS)
     _listen(engine)
     return engine
+
+
+def _note_rest(_dbapi_connection: Any, record: Any) -> None:  # Any: the driver's own types
+    record.info[_RESTS_SINCE] = monotonic_seconds()
+
+
+def _require_alive(dbapi_connection: Any, record: Any, _proxy: Any) -> None:  # Any: as above
+    """Have the pool open another connection where the server has ended this one.
+
+    What the server ends is known without asking, for its socket says so at once. Only what a firewall has forgotten
+    while it rested has to be asked. The pool's own way (`pool_pre_ping`) asks each time, which is a transaction of its
+    own: three of the eight ways to the server that a group of readers who leave took, and of each of the sender's.
+    """
+    if dbapi_connection.driver_connection.is_closed():
+        raise InvalidatePoolError
+    rests_since = record.info.get(_RESTS_SINCE)
+    if rests_since is None or monotonic_seconds() - rests_since < _RESTS_SECONDS:
+        return
+    try:
+        dbapi_connection.ping()
+    except dbapi_connection.dbapi.Error as error:
+        raise InvalidatePoolError from error
 
 
 def _listen(engine: sa.Engine) -> None:

@@ -16,6 +16,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
+from digest.clock import monotonic_seconds
 from digest.database import Database
 from digest.database.tables import alerts
 from digest.errors import DatabaseUnavailableError
@@ -209,6 +210,40 @@ async def test_a_database_file_that_was_replaced_is_noticed_and_then_used(sqlite
         await opened.close()
     with sqlite3.connect(sqlite_file) as plain:
         assert plain.execute("SELECT matter FROM alerts").fetchall() == [("new",)]
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+async def test_a_connection_that_the_server_has_ended_is_replaced(database: Database) -> None:
+    """After a restart of the server each connection in the pool is dead, and nobody's request fails for it."""
+    async with database.read() as ended, database.begin() as ending:
+        number = (await ended.execute(sa.select(sa.func.pg_backend_pid()))).scalar_one()
+        has_ended = asyncio.Event()
+        driver = (await ended.get_raw_connection()).driver_connection
+        driver.add_termination_listener(lambda _connection: has_ended.set())
+        await ended.rollback()
+        assert (await ending.execute(sa.select(sa.func.pg_terminate_backend(number)))).scalar_one()
+        await has_ended.wait()
+    async with database.read() as one, database.read() as other:
+        pids = [(await each.execute(sa.select(sa.func.pg_backend_pid()))).scalar_one() for each in (one, other)]
+    assert number not in pids
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize(("rested_seconds", "asked"), [(29, []), (31, ["BEGIN;", ";", "ROLLBACK;"])])
+async def test_only_a_connection_that_rested_long_is_asked_whether_it_lives(
+    database: Database, monkeypatch: pytest.MonkeyPatch, rested_seconds: int, asked: list[str]
+) -> None:
+    """To ask each time was three of the eight ways to the server that a group of readers who leave takes."""
+    asks: list[str] = []
+    async with database.read() as connection:
+        driver = (await connection.get_raw_connection()).driver_connection
+        driver.add_query_logger(lambda record: asks.append(record.query))
+    now = monotonic_seconds()
+    monkeypatch.setattr("digest.database.connection.monotonic_seconds", lambda: now + rested_seconds)
+    asks.clear()
+    async with database.read():
+        pass
+    assert asks == asked  # the transaction itself begins with its first statement
 
 
 @pytest.fixture
