@@ -11,7 +11,8 @@ out of it.
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 
 import jinja2
 from starlette.exceptions import HTTPException
@@ -28,10 +29,10 @@ from digest.database import Database, editions, migrate
 from digest.errors import BadTokenError, NotFoundError
 from digest.events import failure, warning
 from digest.models.consents import ConsentWay
-from digest.models.editions import Edition, PlacedArticle
 from digest.subscribe import unsubscribe
 from digest.subscribe.together import Together
 from digest.subscribe.unsubscribe import Left
+from digest.web.asked import AskedTogether
 from digest.web.guard import Policy
 from digest.web.outbox import is_near
 from digest.web.templating import Templates
@@ -55,6 +56,7 @@ class Pages:
     leaving: Together
     policy: Policy
     has_outbox: bool
+    asked: AskedTogether[str | None] = field(default_factory=AskedTogether)
 
     async def home(self, request: Request) -> Response:
         async with self.database.read() as connection:
@@ -90,17 +92,32 @@ class Pages:
         return RedirectResponse(f"{self.templates.root}{request.url.path}/")
 
     async def edition(self, request: Request) -> Response:
-        found = await self._public_edition(request.path_params["edition_id"])
         language = self.templates.language_of(request)
-        if found is None:
+        text = request.path_params["edition_id"]
+        # Not Starlette's own `int`: it fails on numbers that no database column holds.
+        if not (text.isascii() and text.isdecimal() and len(text) <= 18):
             return self._error(request, 404, matter="edition")
-        edition, articles = found
+        key = (int(text), language)
+        content = await self.asked.get(key, partial(self._edition_page, *key))
+        if content is None:
+            return self._error(request, 404, matter="edition")
+        return self.templates.answer(content, language)
+
+    async def _edition_page(self, edition_id: int, language: str) -> str | None:
+        """Return the page of an edition; None where there is none that readers may see."""
+        async with self.database.read() as connection:
+            try:
+                edition, articles = await composer.load_edition(connection, edition_id)
+            except NotFoundError:
+                return None
+        if not editions.is_public(edition):
+            return None
         context = {
             "view": view(self.settings, edition, articles, language),
             "planned_at": edition.planned_at,
             "allows_picture": self.policy.allows_picture,
         }
-        return self.templates.page("edition.html", context, language=language)
+        return self.templates.render("edition.html", {**context, "language": language})
 
     async def unsubscribe(self, request: Request) -> Response:
         """Show the page with the one button, or leave."""
@@ -149,17 +166,6 @@ class Pages:
             now=self.clock(),
         )
         return await self.leaving.leave(leaver)
-
-    async def _public_edition(self, edition_id: str) -> tuple[Edition, list[PlacedArticle]] | None:
-        # Not Starlette's own `int`: it fails on numbers that no database column holds.
-        if not (edition_id.isascii() and edition_id.isdecimal() and len(edition_id) <= 18):
-            return None
-        async with self.database.read() as connection:
-            try:
-                edition, articles = await composer.load_edition(connection, int(edition_id))
-            except NotFoundError:
-                return None
-        return (edition, articles) if editions.is_public(edition) else None
 
     def _left_page(self, request: Request, address: Address | None, preferred: str) -> Response:
         language, masked = self.templates.language_of(request, preferred), address.masked if address else ""

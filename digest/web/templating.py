@@ -17,6 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 from urllib.parse import urlsplit
 
 import jinja2
@@ -112,7 +113,7 @@ class Templates:
         headers: Mapping[str, str] = {},
     ) -> Response:
         """Answer with a page. It is not kept by caches unless `headers` say otherwise."""
-        return self._answer(self.render(name, {**context, "language": language}), language, status, headers)
+        return self.answer(self.render(name, {**context, "language": language}), language, status, headers)
 
     def page_of(
         self,
@@ -135,7 +136,7 @@ class Templates:
             content = self.render(name, {**context_of(*values), "language": language})
         else:
             content = frame.filled(values)
-        return self._answer(content, language, 200, headers)
+        return self.answer(content, language, 200, headers)
 
     def _frame(
         self, name: str, context_of: Callable[..., Mapping[str, object]], values: Sequence[str], language: str
@@ -145,7 +146,10 @@ class Templates:
         really = self.render(name, {**context_of(*values), "language": language})
         return frame if frame.filled(values) == really else None
 
-    def _answer(self, content: str, language: str, status: int, headers: Mapping[str, str]) -> Response:
+    def answer(
+        self, content: str, language: str, status: int = 200, headers: Mapping[str, str] = MappingProxyType({})
+    ) -> Response:
+        """Answer with a page that is rendered already, as `page` does."""
         fixed = {"Content-Language": language, "Vary": "Accept-Language", "Cache-Control": "no-cache"}
         return HTMLResponse(content, status_code=status, headers={**fixed, **headers})
 

@@ -1,11 +1,13 @@
 """The edition in the browser: what is on the page, and what must never be."""
 
+import asyncio
 from datetime import timedelta
 from functools import partial
 
 import httpx2
 import pytest
 from selectolax.lexbor import LexborHTMLParser
+from sqlalchemy import event
 
 from digest.database import Database
 from digest.models.articles import Picture
@@ -70,6 +72,22 @@ async def test_picture_is_shown_only_from_a_host_that_the_policy_names(page: Lex
     assert [node.attributes["src"] for node in page.css("main img")] == ["https://img.gaon.example/a.jpg"]
     assert words(page, "figcaption") == ["다리 사진"]
     assert "도서관 사진" in words(page, ".caption-alone")[0]
+
+
+async def test_readers_who_ask_at_one_moment_share_the_work(
+    client: httpx2.AsyncClient, database: Database, edition: int
+) -> None:
+    """A page takes the processor 17 ms, and after an edition hundreds ask for it at once."""
+    asked: list[str] = []
+
+    def note(*given: object) -> None:
+        asked.append(str(given[2]))
+
+    event.listen(database.engine.sync_engine, "before_cursor_execute", note)
+    answers = await asyncio.gather(*(client.get(f"/editions/{edition}") for _ in range(8)))
+    assert {each.status_code for each in answers} == {200}
+    assert len({each.text for each in answers}) == 1
+    assert sum("FROM editions" in each for each in asked) <= 2  # who came while the first was made has the second
 
 
 async def test_withdrawn_article_is_not_shown(client: httpx2.AsyncClient, edition: int) -> None:
