@@ -16,6 +16,7 @@ from tests.support.clock import StoppedClock
 from tests.support.lending import Lender
 from tests.support.settings import make_settings
 
+pytest_plugins = ("tests.support.patience",)  # a test that hangs ends
 scratch.keep_in_memory()
 SAMPLES = Path(__file__).resolve().parents[2] / "shared" / "samples"
 

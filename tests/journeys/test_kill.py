@@ -4,6 +4,8 @@ import asyncio
 import random
 from pathlib import Path
 
+import pytest
+
 from digest.models.deliveries import DeliveryState
 from digest.models.editions import EditionState
 from tests.journeys.workers import CONNECTIONS, installed, look, make_edition
@@ -14,6 +16,7 @@ READERS = 1500
 KILLS = 20
 
 
+@pytest.mark.patience(300)  # twenty starts of a real worker
 def test_the_worker_dies_mid_send(database_url: str, tmp_path: Path) -> None:
     """After twenty deaths every reader has one mail or an honest `uncertain`; nobody has two, nobody is forgotten."""
     with running_sink(tmp_path) as sink, installed(database_url, sink, tmp_path) as service:
