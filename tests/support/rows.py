@@ -26,14 +26,23 @@ from digest.models.editions import EditionState, Placement, Role
 from digest.models.readers import Format, SubscriberState
 from digest.models.sources import Source, SourceSpec, SourceState
 
+_FILLED = sa.union_all(
+    *(sa.select(sa.literal(table.name)).where(sa.exists().select_from(table)) for table in metadata.sorted_tables)
+)
+
 
 async def everything(database: Database) -> str:
-    """Return all rows of all tables as one text: equal texts mean that nothing was changed."""
+    """Return all rows of all tables as one text: equal texts mean that nothing was changed.
+
+    Most tables are empty in a test, and one question tells which: it was a fifth of the web tests' time to read all.
+    """
     lines = []
     async with database.read() as connection:
+        filled = set((await connection.execute(_FILLED)).scalars())
         for table in metadata.sorted_tables:
-            found = (await connection.execute(sa.select(table))).all()
-            lines += sorted(f"{table.name}: {row!r}" for row in found)
+            if table.name in filled:
+                found = (await connection.execute(sa.select(table))).all()
+                lines += sorted(f"{table.name}: {row!r}" for row in found)
     return "\n".join(lines)
 
 
