@@ -4,8 +4,8 @@ The service compiles a template when it is first used, in one app and one render
 compiling was a third of the time of those that look at pages. A code object depends on the text and on how the
 environment reads it, and on nothing that a test could change besides; both are the key under which it is kept.
 
-The sample newspaper is read from its files once, not once per app, and the tree of commands built once, not once per
-command that a test gives (a fifth of a second).
+The sample newspaper is read from its files once, and made once for each start, not once per app; the tree of commands
+is built once, not once per command that a test gives (a fifth of a second).
 
 A fault that is logged prints its traceback plainly: with every local value in colours it costs a second and a half.
 
@@ -30,6 +30,7 @@ from digest.sample import newspaper
 REAL_PROOF_COST = proof.COST
 _PROOF_COST = 10
 _read_toml = cache(newspaper._read_toml)
+_read_newspaper = cache(newspaper.read_newspaper)
 _compiled: dict[tuple[Any, ...], CodeType | str] = {}
 
 
@@ -37,6 +38,7 @@ def lower(patch: pytest.MonkeyPatch) -> None:
     """Lower these costs in this process."""
     patch.setattr(proof, "COST", _PROOF_COST)
     patch.setattr(newspaper, "_read_toml", lambda name: deepcopy(_read_toml(name)))
+    patch.setattr(newspaper, "read_newspaper", _read_newspaper)
     patch.setattr(typer.testing, "_get_command", cache(typer.main.get_command))
     for processor in structlog.get_config()["processors"]:
         if isinstance(processor, structlog.dev.ConsoleRenderer):
