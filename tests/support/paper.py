@@ -7,6 +7,7 @@ from pathlib import Path
 
 from digest import addresses
 from digest.collect import collector
+from digest.collect.reader import Reader
 from digest.compose import editor
 from digest.compose.render import Renderer
 from digest.config import Settings
@@ -33,6 +34,7 @@ class Paper:
     settings: Settings
     database: Database
     outbound: Outbound
+    reader: Reader
     renderer: Renderer
     clock: StoppedClock
     feed: FeedServer
@@ -56,7 +58,9 @@ class Paper:
 
     async def collect(self) -> None:
         """Fetch whatever is due."""
-        await collector.collect_due(self.database, self.outbound, self.settings, clock=self.clock, owner=OWNER)
+        await collector.collect_due(
+            self.database, self.outbound, self.settings, clock=self.clock, owner=OWNER, reader=self.reader
+        )
 
     async def edit(self) -> None:
         """Open what the timetable planned, compose and release it."""
@@ -100,8 +104,8 @@ async def open_paper(database: Database, clock: StoppedClock, sink: Sink, folder
             smtp_port=sink.port,
             smtp_tls="none",
         )
-        async with Outbound(private_hosts=settings.private_hosts, user_agent="journey") as outbound:
-            paper = Paper(settings, database, outbound, Renderer(None), clock, feed, sink)
+        async with Outbound(private_hosts=settings.private_hosts, user_agent="journey") as outbound, Reader() as reader:
+            paper = Paper(settings, database, outbound, reader, Renderer(None), clock, feed, sink)
             await collector.provision(database, settings, now=clock())
             async with database.begin() as connection:
                 await slots.know_slots(connection, ["morning"], now=clock())
