@@ -1,9 +1,13 @@
 """A database whose user dies: what a kill -9 leaves behind is what was committed."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import TypeVar
 
 from digest.database import Connection, Database
+from digest.database.connection import PlainConnection
+
+_T = TypeVar("_T")
 
 
 class KilledError(BaseException):
@@ -15,6 +19,18 @@ class Mortal(Database):
 
     dies_at = 0
     after = False
+
+    async def write(self, act: Callable[[PlainConnection], _T]) -> _T:
+        """As always, but for the one. On PostgreSQL it goes by `begin`."""
+        if self.plain_engine is None:
+            return await super().write(act)
+        self.dies_at -= 1
+        if self.dies_at == 0 and not self.after:
+            raise KilledError
+        done = await super().write(act)
+        if self.dies_at == 0:
+            raise KilledError
+        return done
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[Connection]:
