@@ -34,9 +34,9 @@ __all__ = ["CollectReport", "Look", "collect_due", "collect_source", "host_queue
 
 _AT_ONCE = 16  # documents in memory at a time, of up to FETCH_MAX_BYTES each
 _PASS_SECONDS = 60.0
-_BATCH = 100
+_BATCH = 200
 _BATCH_ARTICLES = 1000  # new ones; a first pass brings fifty a source
-_BATCH_SECONDS = 0.3
+_BATCH_SECONDS = 1.0  # each batch costs a dozen statements, however much is in it
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +234,14 @@ async def _keep_as_they_come(
             reports += kept
             changed(-count)
             found = [one.found for one, it in zip(gathered, kept, strict=True) if not it.problem]
-            await pictures.probe_hosts(keeper.database, gatherer.outbound, keeper.settings, found, clock=keeper.clock)
+            await pictures.probe_hosts(
+                keeper.database,
+                gatherer.outbound,
+                keeper.settings,
+                found,
+                clock=keeper.clock,
+                looked_at=keeper.picture_hosts,
+            )
     return reports
 
 

@@ -10,7 +10,7 @@ Events: source.fetched, source.unchanged, source.batch_failed, source.failed, so
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -46,13 +46,17 @@ class CollectReport:
 
 @dataclass(frozen=True, slots=True)
 class Keeper:
-    """What keeping needs. `cutoffs` are the times at which editions choose their articles next."""
+    """What keeping needs. `cutoffs` are the times at which editions choose their articles next.
+
+    `picture_hosts` are those that were looked at in this pass already (`pictures`).
+    """
 
     database: Database
     settings: Settings
     clock: Clock
     owner: str
     cutoffs: tuple[datetime, ...] = ()
+    picture_hosts: set[str] = field(default_factory=set)
 
 
 async def keep(keeper: Keeper, batch: Sequence[Gathered]) -> list[CollectReport]:

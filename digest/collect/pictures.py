@@ -6,7 +6,7 @@ their own and hosts of `PRIVATE_HOSTS` are left alone: what answers there over h
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from urllib.parse import urlsplit
 
 from digest.clock import Clock
@@ -29,18 +29,22 @@ async def probe_hosts(
     documents: Iterable[Iterable[FoundArticle]],
     *,
     clock: Clock,
+    looked_at: set[str] | None = None,
 ) -> None:
     """Ask the http picture hosts of these documents' articles that are not known yet, and remember what they answered.
 
-    What is known is asked of the database once for all documents: nearly always all of it is.
+    What is known is asked of the database once for all documents: nearly always all of it is. `looked_at` are hosts
+    that need not be looked at, and gets those of these documents.
     """
-    named = [_hosts(found, settings) for found in documents]
+    done = set() if looked_at is None else looked_at
+    named = [_hosts(found, settings, done) for found in documents]
     by_host = {host: url for hosts in named for host, url in hosts.items()}
     if not by_host:
         return
     async with database.read() as connection:
         unprobed = await articles.unprobed_picture_hosts(connection, by_host, now=clock())
     asked = sorted({host for hosts in named for host in sorted(unprobed & hosts.keys())[:_OF_A_DOCUMENT]})[:_AT_ONCE]
+    done |= by_host.keys() - unprobed  # those that are asked now, and those left for later, are not known yet
     if not asked:
         return
     answers = await asyncio.gather(*(_answers_https(outbound, by_host[host]) for host in asked))
@@ -49,11 +53,11 @@ async def probe_hosts(
             await articles.note_picture_host(connection, host, answers_https=answers_https, at=clock())
 
 
-def _hosts(found: Iterable[FoundArticle], settings: Settings) -> dict[str, str]:
+def _hosts(found: Iterable[FoundArticle], settings: Settings, done: Set[str]) -> dict[str, str]:
     """Return the hosts of these articles' pictures that can be asked, each with the https address of one."""
     urls = [one.text.picture.url for one in found if one.text.picture]
     asked = map(_host_and_url, [url for url in urls if url.startswith("http://")])
-    return {host: url for host, url in asked if host and host not in settings.private_hosts}
+    return {host: url for host, url in asked if host and host not in done and host not in settings.private_hosts}
 
 
 def _host_and_url(url: str) -> tuple[str, str]:

@@ -1,16 +1,20 @@
 """A source's turn, from claim to stored articles, on both databases."""
 
 import asyncio
+from collections.abc import Iterable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from aiohttp import web
 
 from digest import events
-from digest.collect import collector
+from digest.collect import collector, pictures
 from digest.collect.reader import Reader
+from digest.collect.sources import feed
 from digest.database import Database, alerts, arrivals, articles, most_read, pages, sources
+from digest.database.connection import Connection
 from digest.errors import NotFoundError, SettingsError, SourceUnreachableError, WrongStateError
 from digest.models.sources import SourceSpec
 from digest.outbound import Fetched
@@ -23,6 +27,7 @@ pytestmark = pytest.mark.anyio
 
 OLD = "Sat, 21 Nov 2026 06:00:00 +0900"
 INTERVAL = 600
+SEOUL = ZoneInfo("Asia/Seoul")
 
 
 async def test_new_articles_are_stored_once_and_a_change_makes_a_revision(
@@ -297,6 +302,28 @@ async def test_new_http_picture_hosts_are_probed_once_a_week(
     room.paper.serve(rss(*(item(10 + number, description=f'<img src="{url}">') for number, url in enumerate(pictures))))
     await room.collect(database, clock)
     assert len(probed) == 4
+
+
+async def test_a_known_picture_host_is_looked_up_once_in_a_pass(
+    room: Room, database: Database, clock: StoppedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The articles of a newspaper's twenty feeds come in several batches and name one host."""
+    lookups: list[set[str]] = []
+    ask = articles.unprobed_picture_hosts
+
+    async def unprobed(connection: Connection, hosts: Iterable[str], *, now: datetime) -> set[str]:
+        lookups.append(set(hosts))
+        return await ask(connection, hosts, now=now)
+
+    monkeypatch.setattr(articles, "unprobed_picture_hosts", unprobed)
+    async with database.begin() as connection:
+        await articles.note_picture_host(connection, "img.example", answers_https=True, at=clock())
+    document = rss(item(1, description='<img src="http://img.example/1.jpg">')).encode()
+    found = feed.read(document, "", "https://paper.example/rss", SEOUL).articles
+    looked_at: set[str] = set()
+    for _ in range(2):
+        await pictures.probe_hosts(database, room.outbound, room.settings, [found], clock=clock, looked_at=looked_at)
+    assert lookups == [{"img.example"}]
 
 
 async def test_looking_at_a_source_stores_nothing(room: Room, database: Database) -> None:
