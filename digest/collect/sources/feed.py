@@ -34,6 +34,7 @@ _USUAL = re.compile(
     rb"""(?:<\?xml\s+version=["']1\.0["'](?:\s+encoding=["'](?i:utf-?8)["'])?\s*\?>)?\s*(?=<(?:rss|feed)[\s>])"""
 )
 _USUAL_TYPE = re.compile(r"""[^;]*(?:;\s*charset\s*=\s*["']?utf-?8["']?\s*)?""", re.IGNORECASE)
+_SPECIAL_KEYS = frozenset(("category", "enclosures", "license", "updated", "updated_parsed"))
 _UNREAD = time.struct_time((1970, 1, 1, 0, 0, 0, 3, 1, 0))
 
 
@@ -203,6 +204,18 @@ def _prepare_feedparser() -> None:
     feedparser.api.PREFERRED_XML_PARSERS[:] = [feed_expat.__name__]
     # It copies the attributes of each text deeply, a tenth of its time; all of them are texts themselves.
     feedparser.FeedParserDict.__deepcopy__ = lambda attributes, _memo: feedparser.FeedParserDict(attributes)
+    _answer_plain_keys_plainly(feedparser.FeedParserDict)
+
+
+def _answer_plain_keys_plainly(mapping: Any) -> None:  # Any: feedparser's own class, of no type
+    """Spare feedparser's mapping its questions about names that mean something else for nearly all other names.
+
+    It asks a hundred times for two articles. `_SPECIAL_KEYS` and its own `keymap` are all names that it looks at.
+    """
+    special = _SPECIAL_KEYS.union(mapping.keymap)
+    get_item, get = mapping.__getitem__, mapping.get
+    mapping.__getitem__ = lambda self, key: get_item(self, key) if key in special else dict.__getitem__(self, key)
+    mapping.get = lambda self, key, other=None: get(self, key, other) if key in special else dict.get(self, key, other)
 
 
 def _unread(_text: str) -> time.struct_time:
