@@ -3,8 +3,10 @@
 A server process of its own serves feeds of fifty Korean articles each (41 kB, see `feeds`), twenty a newspaper. One
 round: bare feedparser over half of the whole documents, a pass of ours in which everything is new (not judged), one in
 which all answer 304, one in which each feed has two new articles, the HTTP client alone against answers 304, and bare
-feedparser over the other half. CPU is that of our process and its reading process together. What counts are the ratios
-of one round.
+feedparser over the other half; then once more over all of them in two processes side by side. CPU is that of our
+process and its reading process together. What counts are the ratios of one round. Bare feedparser alone has the
+machine for itself, ours never has: server, reading process and collector keep both cores busy, which makes each of them
+slower (feedparser beside itself: by a sixth). So both ratios are told.
 """
 
 import argparse
@@ -76,6 +78,15 @@ def bare_feedparser(feeds: Iterable[int]) -> float:
     for body in bodies:
         assert len(feedparser.parse(body).entries) == ENTRIES
     return time.process_time() - before
+
+
+def bare_feedparser_beside_itself(feeds: int) -> float:
+    """Return the CPU seconds feedparser takes for all whole documents, half in each of two processes at once."""
+    words = [sys.executable, "-m", "benchmarks.collect", "--feeds", str(feeds), "--bare"]
+    halves = [
+        subprocess.Popen([*words, half], cwd=tools.PROJECT, stdout=subprocess.PIPE, text=True) for half in ("0", "1")
+    ]
+    return sum(float(half.communicate(timeout=1800)[0]) for half in halves)
 
 
 async def bare_client(port: int, feeds: int, state: int) -> float:
@@ -173,8 +184,10 @@ def one_round(port: int, feeds: int, database: str) -> dict[str, float]:
     ours = {name: Pass(**values) for name, values in json.loads(done.stdout.splitlines()[-1]).items()}
     client = asyncio.run(bare_client(port, feeds, 1))
     theirs += bare_feedparser(range(1, feeds, 2))  # half before, half after: the machine's mood changes
+    beside = bare_feedparser_beside_itself(feeds)
     return {
         "feedparser_cpu": theirs,
+        "feedparser_beside_itself_cpu": beside,
         "client_cpu": client,
         "all_new_cpu": ours["all new"].cpu_seconds,
         "unchanged_cpu": ours["304"].cpu_seconds,
@@ -182,6 +195,7 @@ def one_round(port: int, feeds: int, database: str) -> dict[str, float]:
         "two_new_cpu": ours["two new"].cpu_seconds,
         "two_new_rate": ours["two new"].rate,
         "two_new_of_feedparser": ours["two new"].cpu_seconds / theirs,
+        "two_new_of_feedparser_beside_itself": ours["two new"].cpu_seconds / beside,
         "peak_mb": max(one.peak_mb for one in ours.values()),
     }
 
@@ -198,10 +212,14 @@ def main() -> None:
     parser.add_argument("--database", default="sqlite")
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--passes", default="", help=argparse.SUPPRESS)
+    parser.add_argument("--bare", default="", help=argparse.SUPPRESS)
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.serve:
         serve(given.port)
+        return
+    if given.bare:
+        print(bare_feedparser(range(int(given.bare), given.feeds, 2)))
         return
     if given.passes:
         events.configure(json_lines=True, level="info")
