@@ -5,6 +5,7 @@ and whether it was used. Using one is conditional in its own update, so it works
 the same moment.
 """
 
+from collections.abc import Collection
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -66,6 +67,17 @@ async def use(connection: Connection, link_id: int, *, at: datetime) -> bool:
         .values(used_at=at, new_address=None)
     )
     return used.rowcount > 0
+
+
+async def end(
+    connection: Connection, subscriber_id: int, *, at: datetime, matters: Collection[LinkMatter] = tuple(LinkMatter)
+) -> None:
+    """Note that all of a reader's links that still work are used up: those about `matters`, without it whatever."""
+    await connection.execute(
+        sa.update(fresh_links)
+        .where(_f.subscriber_id == subscriber_id, _f.used_at.is_(None), _f.matter.in_(matters))
+        .values(used_at=at, new_address=None)
+    )
 
 
 async def is_free(connection: Connection, address: Address) -> bool:

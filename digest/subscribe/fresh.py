@@ -4,7 +4,8 @@ In: whoever has the link of an edition asks for one; the mail goes to the reader
 minutes: it shows what we hold, erases everything, or changes the address. Another address is confirmed by a mail to it,
 within 72 hours; until then nothing changes. Who asks is always answered the same, however many mails were sent today
 and whether the other address is suppressed or a reader's already: nothing is told about anybody. Links are made when
-their mail is sent and stored nowhere; what they open is in `fresh_links`, and erasing and confirming use them up.
+their mail is sent and stored nowhere; what they open is in `fresh_links`, and erasing and confirming use them up: with
+a new address all links that were mailed before end, and asking for another one ends what an earlier one could confirm.
 
 Events: `link.asked`, `subscriber.address_changed`, with ids only.
 """
@@ -101,6 +102,8 @@ async def ask_new_address(
                 return
         if await suppressions.is_suppressed(connection, hashed) or not await fresh_links.is_free(connection, address):
             return
+        # Who was mistyped first must not be able to confirm after that.
+        await fresh_links.end(connection, subscriber.id, at=now, matters=[LinkMatter.NEW_ADDRESS])
         message = _message(f"new-address:{subscriber.id}:{secrets.token_hex(8)}", mail, subscriber)
         await _queue(
             connection,
@@ -151,6 +154,7 @@ async def confirm_address(
         provider = await fresh_links.change_address(connection, subscriber.id, address, address_hash=hashed)
         if provider is None:
             return False
+        await fresh_links.end(connection, subscriber.id, at=now)  # those in the old mailbox, too
         await choices.redirect(
             connection, subscriber.id, recipient=str(address), domain=address.domain, provider=provider
         )

@@ -236,6 +236,31 @@ async def test_new_address_holds_when_it_is_confirmed_there_and_not_before(
     assert (await client.post(confirm)).status_code == 410
 
 
+async def test_a_new_address_ends_the_links_in_the_old_mailbox(
+    client: httpx2.AsyncClient, database: Database, settings: Settings, path: str
+) -> None:
+    """Who can read the old mailbox could download everything, or take the subscription back, for half an hour more."""
+    link = await asked_link(client, database, settings, path)
+    await client.post(link, data={"act": "address", "address": "kim@daum.example"})
+    await client.post(await newest_link(database, settings))
+    before = await rows.everything(database)
+    assert (await client.get(link)).status_code == 410
+    assert (await client.post(link, data={"act": "address", "address": "hong@daum.example"})).status_code == 410
+    assert await rows.everything(database) == before
+
+
+async def test_who_was_mistyped_first_cannot_confirm_after_another_address_was_asked_for(
+    client: httpx2.AsyncClient, database: Database, settings: Settings, path: str
+) -> None:
+    """A stranger would be sent the reader's editions, up to 72 hours later."""
+    link = await asked_link(client, database, settings, path)
+    await client.post(link, data={"act": "address", "address": "mistyped@daum.example"})
+    mistyped = await newest_link(database, settings)
+    await client.post(link, data={"act": "address", "address": "kim@daum.example"})
+    assert (await client.post(mistyped)).status_code == 410
+    assert (await client.post(await newest_link(database, settings))).status_code == 200
+
+
 @pytest.mark.parametrize("other", ["free@daum.example", "taken@daum.example", "suppressed@daum.example"])
 async def test_new_address_is_answered_the_same_and_mailed_only_if_it_may_be(
     client: httpx2.AsyncClient,
