@@ -4,8 +4,11 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+
+import sqlalchemy as sa
 
 from digest import addresses
 from digest.clock import utc_now
@@ -13,6 +16,8 @@ from digest.compose import editor
 from digest.compose.render import Renderer
 from digest.config import Settings
 from digest.database import Database, deliveries, editions, subscribers
+from digest.database.tables import Instant, subscriptions
+from digest.database.tables import subscribers as reader_rows
 from digest.models.deliveries import DeliveryCounts
 from digest.models.editions import Edition
 from digest.models.readers import Format
@@ -69,17 +74,7 @@ async def make_edition(database_url: str, settings: Settings, *, readers: int, r
     database, clock = Database.open(database_url), StoppedClock(utc_now())
     try:
         await Newsroom(database, clock).publish("시의회, 내년 예산 의결", "나루길에 벚나무 심는다")
-        async with database.begin() as connection:
-            for number in range(readers):
-                await subscribers.add(
-                    connection,
-                    addresses.parse(f"reader{number}@reader.example"),
-                    slots=["morning"],
-                    language="ko",
-                    format=Format.HTML,
-                    consent="journey",
-                    at=clock(),
-                )
+        await _add_readers(database, readers, at=clock())
         edition = await editor.open_now(database, settings, settings.editions[0], clock=clock)
         assert edition is not None
         if release:
@@ -87,6 +82,33 @@ async def make_edition(database_url: str, settings: Settings, *, readers: int, r
         return edition.id
     finally:
         await database.close()
+
+
+async def _add_readers(database: Database, readers: int, *, at: datetime) -> None:
+    """Add the first as everybody is added and the others, so many at once, as copies of it."""
+    async with database.begin() as connection:
+        first = await subscribers.add(
+            connection,
+            addresses.parse("reader0@reader.example"),
+            slots=["morning"],
+            language="ko",
+            format=Format.HTML,
+            consent="journey",
+            at=at,
+        )
+        row = (await connection.execute(sa.select(reader_rows))).mappings().one()
+        rest = [f"reader{number}@reader.example" for number in range(1, readers)]
+        same = {name: value for name, value in row.items() if name != "id"}
+        if rest:
+            await connection.execute(
+                sa.insert(reader_rows), [{**same, "address": each, "address_key": each} for each in rest]
+            )
+        others = sa.select(reader_rows.c.id, sa.literal("morning"), sa.literal(at, Instant))
+        await connection.execute(
+            sa.insert(subscriptions).from_select(
+                ["subscriber_id", "slot", "since_at"], others.where(reader_rows.c.id != first.id)
+            )
+        )
 
 
 async def look(database_url: str, edition_id: int) -> tuple[Edition, DeliveryCounts]:
