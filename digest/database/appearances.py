@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from digest.database.connection import Connection
-from digest.database.tables import deliveries, editions, is_of_edition, message_articles, messages
+from digest.database.tables import deliveries, editions, message_articles, messages, of_edition
 from digest.models.deliveries import DeliveryState, DropReason
 
 _WAITS = (DeliveryState.QUEUED, DeliveryState.DEFERRED)
@@ -45,21 +45,29 @@ async def of_article(connection: Connection, article_id: int) -> list[Appearance
     )
     shown_in = sa.select(messages.c.edition_id).where(messages.c.id.in_(shows))
     rows = await connection.execute(
-        sa.select(editions.c.id, editions.c.slot, _d.state, _d.drop_reason, sa.func.count())
-        .select_from(editions)
-        .join(deliveries, sa.and_(_d.edition_id == editions.c.id, is_of_edition))
-        .where(editions.c.id.in_(shown_in), _d.message_id.in_(shows))
-        .group_by(editions.c.id, editions.c.slot, editions.c.planned_at, _d.state, _d.drop_reason)
+        sa.select(editions.c.id, editions.c.slot)
+        .where(editions.c.id.in_(shown_in))
         .order_by(editions.c.planned_at.desc(), editions.c.id.desc())
     )
-    found: dict[int, Appearance] = {}
-    for edition_id, slot, state, reason, count in rows:
-        one = found.get(edition_id, Appearance(edition_id, slot, 0, 0, 0))
-        found[edition_id] = Appearance(
-            edition_id,
-            slot,
-            one.went_out + (count if state in _WENT_OUT else 0),
-            one.waiting + (count if state in _WAITS else 0),
-            one.given_up + (count if reason is DropReason.WITHDRAWN else 0),
-        )
-    return list(found.values())
+    found = [await _in_edition(connection, row.id, row.slot, shows) for row in rows]
+    return [each for each in found if each is not None]
+
+
+async def _in_edition(
+    connection: Connection, edition_id: int, slot: str, shows: sa.Select[tuple[int]]
+) -> Appearance | None:
+    rows = await connection.execute(
+        sa.select(_d.state, _d.drop_reason, sa.func.count())
+        .where(of_edition(edition_id), _d.message_id.in_(shows))
+        .group_by(_d.state, _d.drop_reason)
+    )
+    told = [(state, reason, count) for state, reason, count in rows]
+    if not told:
+        return None
+    return Appearance(
+        edition_id,
+        slot,
+        sum(count for state, _, count in told if state in _WENT_OUT),
+        sum(count for state, _, count in told if state in _WAITS),
+        sum(count for _, reason, count in told if reason is DropReason.WITHDRAWN),
+    )

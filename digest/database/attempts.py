@@ -9,8 +9,9 @@ changes nothing. The order that nobody's mail depends on luck for:
     expire           attempting -> uncertain (or queued)            when the lease is over and the owner silent
 
 Each is one statement for hundreds of rows (`many`). Claims go edition by edition and provider by provider along the
-index of what waits, so that neither what is held, paced or not yet due nor what others hold is walked through; which
-providers have something due is found by one step of the index each, and how much may be claimed of it by `paces`.
+index of what waits, so that neither what is held, paced or not yet due nor what others hold is walked through, and then
+on along what is in its edition's turn (`walks`). Which providers have something due is found by one step of the index
+each, and how much may be claimed of it by `paces`.
 Times and owners are passed in; an owner is one run of one worker: a name that is never used again. All but `expire`
 are for `Database.write`, many times a second.
 
@@ -21,12 +22,12 @@ by side: a claim, a mark and its end that disagree lose a mail or send it twice.
 from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import sqlalchemy as sa
 
 from digest.addresses import Address
-from digest.database import paces, shares
+from digest.database import paces, shares, walks
 from digest.database.connection import Connection, PlainConnection
 from digest.database.many import ids_for, is_among, run
 from digest.database.tables import (
@@ -35,6 +36,7 @@ from digest.database.tables import (
     deliveries,
     editions,
     is_attempting,
+    is_reached,
     is_waiting,
     messages,
     subscribers,
@@ -83,35 +85,35 @@ def claim_due(
     """Give `owner` up to `limit` deliveries that are due, and begin the editions they belong to.
 
     Editions come in the order of their planned time; within one, providers in turn (`turn`: one more each time, so that
-    none stands before the others), and of each the first due first, as many as its pace allows. Rows that another
-    worker is claiming at this moment are passed over, not waited for. One past its deadline is never claimed: `settle`
-    sees to it.
+    none stands before the others), and of each the first due first, as many as its pace allows; then those whose first
+    turn comes, in the order of their numbers. Rows that another worker is claiming at this moment are passed over, not
+    waited for. One past its deadline is never claimed: `settle` sees to it.
     """
     allowed = paces.allowance(connection, relay=relay, lane=lane, now=now, lock=True)
-    values = {"owner_": owner, "lane_": lane, "now_": now, "lease_until_": lease_until}
-    of_edition, single = _CLAIM[connection.dialect.name]
+    about = {"owner_": owner, "lane_": lane, "now_": now, "lease_until_": lease_until}
     claimed: list[Delivery] = []
     if lane is Lane.SHARE:
         shares.drop_refused(connection, now=now)
-    for edition_id, state in _sources(connection, lane):
-        if len(claimed) >= limit:
+    for source in _sources(connection, lane):
+        wanted = limit - len(claimed)
+        if wanted <= 0:
             break
-        statement = single if edition_id is None else of_edition
-        found: list[tuple[Any, ...]] = []
-        for provider in _in_turn(_providers_due(connection, edition_id, lane, now), turn):
-            wanted = limit - len(claimed) - len(found)
-            room = wanted if allowed is None else allowed.room(provider, wanted)
-            if room <= 0:
-                continue
-            about = {**values, "edition_id_": edition_id, "provider_": provider, "limit_": room}
-            rows: Sequence[Any] = run(connection, statement, about).all()
-            if allowed is not None and rows:
-                allowed.take(provider, [row.id for row in rows])
-            found += [(row[0], row[1], provider, *row[2:]) for row in rows]
-        if found and state is EditionState.RELEASED:
-            _begin_edition(connection, edition_id)
+        found = _claim_due_of(connection, source, about, wanted, allowed=allowed, turn=turn)
+        if source.edition_id is not None and source.walked_to is not None and len(found) < wanted:
+            room = wanted - len(found)
+            found += walks.take(
+                connection,
+                source.edition_id,
+                owner=owner,
+                now=now,
+                lease_until=lease_until,
+                limit=room,
+                allowed=allowed,
+            )
+        if found and source.state is EditionState.RELEASED:
+            _begin_edition(connection, source.edition_id)
         found.sort()  # RETURNING has no order of its own
-        claimed += [_delivery(row, edition_id, lane) for row in found]
+        claimed += [_delivery(row, source.edition_id, lane) for row in found]
     if allowed is not None:
         allowed.store()
     return claimed
@@ -120,11 +122,15 @@ def claim_due(
 def is_due(connection: PlainConnection, *, lane: Lane, now: datetime, relay: str = MAIN_RELAY) -> bool:
     """Whether a claim might find something: a look that holds up no writer, for polling."""
     allowed = paces.allowance(connection, relay=relay, lane=lane, now=now, lock=False)
-    return any(
-        allowed is None or allowed.room(provider, 1) > 0
-        for edition_id, _ in _sources(connection, lane)
-        for provider in _providers_due(connection, edition_id, lane, now)
-    )
+    for edition_id, _, walked_to in _sources(connection, lane):
+        providers = _providers_due(connection, edition_id, lane, now)
+        if any(allowed is None or allowed.room(provider, 1) > 0 for provider in providers):
+            return True
+        if edition_id is None or walked_to is None:
+            continue
+        if walks.is_due(connection, edition_id, walked_to, now=now, allowed=allowed):
+            return True
+    return False
 
 
 def mark_attempting(
@@ -172,7 +178,7 @@ def renew_leases(connection: PlainConnection, ids: Collection[int], *, owner: st
 
 async def lease_owners(connection: Connection) -> set[str]:
     """Return who holds deliveries that are not on the wire."""
-    rows = await connection.execute(sa.select(_d.lease_owner).where(is_waiting, _d.lease_owner.is_not(None)).distinct())
+    rows = await connection.execute(sa.select(_d.lease_owner).where(is_reached, _d.lease_owner.is_not(None)).distinct())
     return {str(owner) for owner in rows.scalars()}
 
 
@@ -183,7 +189,7 @@ async def free_leases(connection: Connection, owners: Collection[str]) -> int:
     can go out twice, because a mark needs the lease.
     """
     freed = await connection.execute(
-        sa.update(deliveries).where(is_waiting, _d.lease_owner.in_(owners)).values(**_FREE)
+        sa.update(deliveries).where(is_reached, _d.lease_owner.in_(owners)).values(**_FREE)
     )
     return freed.rowcount
 
@@ -234,11 +240,45 @@ async def expire(connection: Connection, *, now: datetime) -> tuple[list[int], l
     return sorted(row.id for row in uncertain_rows), sorted(row.id for row in queued_rows)
 
 
-def _sources(connection: PlainConnection, lane: Lane) -> list[tuple[int | None, EditionState | None]]:
-    """Where deliveries of a lane come from: editions that go out, then single mails; others than BULK only these."""
+class _Source(NamedTuple):
+    """Where deliveries of a lane come from: an edition that goes out and how far it was walked, or single mails."""
+
+    edition_id: int | None = None
+    state: EditionState | None = None
+    walked_to: int | None = None
+
+
+def _sources(connection: PlainConnection, lane: Lane) -> list[_Source]:
+    """Editions that go out, then single mails; lanes other than BULK have only these."""
     if lane is not Lane.BULK:
-        return [(None, None)]
-    return [*((row.id, row.state) for row in connection.execute(_GOING_OUT)), (None, None)]
+        return [_Source()]
+    return [*(_Source(row.id, row.state, row.walked_to) for row in connection.execute(_GOING_OUT)), _Source()]
+
+
+def _claim_due_of(
+    connection: PlainConnection,
+    source: _Source,
+    about: dict[str, Any],  # Any: the values of a statement
+    limit: int,
+    *,
+    allowed: paces.Allowance | None,
+    turn: int,
+) -> list[tuple[Any, ...]]:  # Any: a row of `_CLAIM`, with its provider
+    """Claim what the index of what waits has due, provider by provider."""
+    of_edition, single = _CLAIM[connection.dialect.name]
+    statement = single if source.edition_id is None else of_edition
+    found: list[tuple[Any, ...]] = []
+    for provider in _in_turn(_providers_due(connection, source.edition_id, about["lane_"], about["now_"]), turn):
+        wanted = limit - len(found)
+        room = wanted if allowed is None else allowed.room(provider, wanted)
+        if room <= 0:
+            continue
+        values = {**about, "edition_id_": source.edition_id, "provider_": provider, "limit_": room}
+        rows: Sequence[Any] = run(connection, statement, values).all()
+        if allowed is not None and rows:
+            allowed.take(provider, [row.id for row in rows])
+        found += [(row[0], row[1], provider, *row[2:]) for row in rows]
+    return found
 
 
 def _providers_due(connection: PlainConnection, edition_id: int | None, lane: Lane, now: datetime) -> list[str]:
@@ -288,14 +328,14 @@ _of_edition = sa.and_(
 _single = _d.edition_id.is_(None)
 _is_due = (
     _d.lane == _lane,
-    is_waiting,
+    is_reached,
     _d.due_at <= _now,
     sa.or_(_d.lease_until.is_(None), _d.lease_until <= _now),
     _in_time,
 )
 
 _GOING_OUT = (
-    sa.select(editions.c.id, editions.c.state)
+    sa.select(editions.c.id, editions.c.state, editions.c.walked_to)
     .where(editions.c.state.in_(_GOES_OUT), editions.c.stale_at.is_(None))
     .order_by(editions.c.planned_at, editions.c.id)
 )
@@ -306,7 +346,7 @@ def _due(which: sa.ColumnElement[bool]) -> sa.Select[Any]:
 
     DISTINCT would walk over all that waits. That a provider's first due row is free is looked up for each.
     """
-    is_there = (which, _d.lane == _lane, is_waiting)
+    is_there = (which, _d.lane == _lane, is_reached)
     first = sa.select(_d.provider).where(*is_there).order_by(_d.provider).limit(1).scalar_subquery()
     names = sa.select(first.label("provider")).cte("names", recursive=True)
     following = sa.select(_d.provider).where(*is_there, _d.provider > names.c.provider).order_by(_d.provider).limit(1)

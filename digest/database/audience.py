@@ -19,7 +19,16 @@ import sqlalchemy as sa
 
 from digest.database.connection import Connection
 from digest.database.editions import PUBLIC
-from digest.database.tables import deliveries, edition_articles, editions, is_of_edition, subscribers, subscriptions
+from digest.database.tables import (
+    deliveries,
+    delivery_id,
+    edition_articles,
+    editions,
+    is_of_edition,
+    of_edition,
+    subscribers,
+    subscriptions,
+)
 from digest.models.deliveries import DeliveryState
 from digest.models.editions import Edition, Role, Told
 from digest.models.readers import Format, SubscriberState, Variant
@@ -124,9 +133,7 @@ async def variants_without_delivery(
     """Return the variants of those readers for whom the edition has no delivery."""
     audience = select_audience(edition, earlier, at=at, zone=zone, adverts=adverts)
     has_delivery = sa.exists().where(
-        is_of_edition,
-        deliveries.c.edition_id == edition.id,
-        deliveries.c.subscriber_id == audience.c.subscriber_id,
+        of_edition(edition.id), deliveries.c.id == delivery_id(edition.id, audience.c.subscriber_id)
     )
     return await _variants(connection, audience, ~has_delivery)
 
@@ -164,9 +171,8 @@ def _had(earlier: Sequence[Past]) -> sa.ColumnElement[str]:
 def _was_sent(earlier: Earlier) -> sa.ColumnElement[bool]:
     other = subscriptions.alias("other")
     has_delivery = sa.exists().where(
-        is_of_edition,
-        deliveries.c.edition_id == earlier.edition_id,
-        deliveries.c.subscriber_id == subscribers.c.id,
+        of_edition(earlier.edition_id),
+        deliveries.c.id == delivery_id(earlier.edition_id, subscribers.c.id),
         deliveries.c.state.not_in((DeliveryState.DROPPED, DeliveryState.REFUSED)),
     )
     asked_for_less = sa.exists().where(
@@ -182,8 +188,7 @@ def _has_read(told: Told) -> sa.ColumnElement[bool]:
     """Whether one of the messages that showed an article in a wrong state may have reached the reader."""
     return sa.exists().where(
         is_of_edition,
-        deliveries.c.edition_id.in_(told.edition_ids),
-        deliveries.c.subscriber_id == subscribers.c.id,
+        deliveries.c.id.in_([delivery_id(each, subscribers.c.id) for each in told.edition_ids]),
         deliveries.c.message_id.in_(told.message_ids),
         deliveries.c.state.in_(_MAY_BE_READ),
     )

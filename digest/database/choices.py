@@ -16,6 +16,7 @@ from digest.database.connection import Connection
 from digest.database.once import insert_once
 from digest.database.tables import (
     deliveries,
+    delivery_id,
     edition_articles,
     editions,
     is_of_edition,
@@ -152,6 +153,11 @@ async def wait_for_releases(connection: Connection) -> None:
     )
 
 
+def _numbers(subscriber_id: int) -> sa.Select[tuple[int]]:
+    """The deliveries to a reader of the editions in hand, by their numbers: one look-up each."""
+    return sa.select(delivery_id(editions.c.id, subscriber_id)).where(editions.c.state.in_(_COMPOSED))
+
+
 async def queued(connection: Connection, subscriber_id: int) -> list[Queued]:
     """Return the deliveries of editions that wait for a reader."""
     rows = await connection.execute(
@@ -163,11 +169,9 @@ async def queued(connection: Connection, subscriber_id: int) -> list[Queued]:
         )
         .join(editions, editions.c.id == _d.edition_id)
         .join(messages, messages.c.id == _d.message_id)
-        # Through the editions in hand, each one look-up by the unique key of edition and reader.
         .where(
             is_of_edition,
-            _d.edition_id.in_(sa.select(editions.c.id).where(editions.c.state.in_(_COMPOSED))),
-            _d.subscriber_id == subscriber_id,
+            _d.id.in_(_numbers(subscriber_id)),
             is_waiting,
         )
         .order_by(_d.id)
@@ -234,12 +238,12 @@ async def hand_over(connection: Connection, delivery_id: int, message_id: int) -
     return moved.rowcount > 0
 
 
-async def move(connection: Connection, queued_one: Queued, *, due_at: datetime, deadline_at: datetime | None) -> bool:
+async def move(connection: Connection, delivery_id: int, *, due_at: datetime, deadline_at: datetime | None) -> bool:
     """Give a delivery that was never tried another time; False if it is on the wire meanwhile."""
     moved = await connection.execute(
         sa.update(deliveries)
-        .where(_d.id == queued_one.delivery_id, _d.state == DeliveryState.QUEUED, _d.attempts == 0)
-        .values(due_at=due_at, deadline_at=deadline_at, lease_owner=None, lease_until=None)
+        .where(_d.id == delivery_id, _d.state == DeliveryState.QUEUED, _d.attempts == 0)
+        .values(due_at=due_at, deadline_at=deadline_at, in_turn=sa.false(), lease_owner=None, lease_until=None)
     )
     return moved.rowcount > 0
 
@@ -250,8 +254,7 @@ async def redirect(connection: Connection, subscriber_id: int, *, recipient: str
         sa.update(deliveries)
         .where(
             is_of_edition,
-            _d.edition_id.in_(sa.select(editions.c.id).where(editions.c.state.in_(_COMPOSED))),
-            _d.subscriber_id == subscriber_id,
+            _d.id.in_(_numbers(subscriber_id)),
             is_waiting,
         )
         .values(recipient=recipient, domain=domain, provider=provider, lease_owner=None, lease_until=None)

@@ -5,7 +5,8 @@ conditions alone, so every worker may call it at any time. The rest only looks: 
 what one address was sent.
 
 The sweeps run every few seconds beside an edition of a million readers: they go edition by edition along the indexes of
-what waits and what is on the wire, and never touch what is settled.
+what waits and what is on the wire, and never touch what is settled. What is in its edition's turn is in none of these
+(`walks`): that anything is, the edition's row says.
 """
 
 from dataclasses import dataclass
@@ -14,8 +15,19 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
+from digest.database import walks
 from digest.database.connection import Connection
-from digest.database.tables import deliveries, editions, is_attempting, is_of_edition, is_waiting, subscribers
+from digest.database.tables import (
+    deliveries,
+    delivery_id,
+    editions,
+    is_attempting,
+    is_of_edition,
+    is_reached,
+    is_waiting,
+    of_edition,
+    subscribers,
+)
 from digest.errors import NotFoundError
 from digest.models.deliveries import DeliveryCounts, DeliveryState, DropReason, Lane, Reply
 from digest.models.editions import EditionState
@@ -48,24 +60,25 @@ class StoredDelivery:
 async def drop_for_subscriber(connection: Connection, subscriber_id: int, *, reason: DropReason, at: datetime) -> int:
     """Give up everything that waits for this reader, claimed or not; return how many."""
     dropped = 0
-    for which in _to_reader(connection, subscriber_id):
+    of_editions, single = _to_reader(connection, subscriber_id)
+    for which in (sa.and_(of_editions, is_waiting), sa.and_(single, is_reached)):
         dropped += await _drop(connection, which, reason=reason, at=at)
     return dropped
 
 
 def _to_reader(connection: Connection, subscriber_id: int | sa.ScalarSelect[int]) -> list[sa.ColumnElement[bool]]:
-    """The editions' deliveries to a reader, and the single ones; each a way along the unique key.
+    """The editions' deliveries to a reader, and the single ones; the first by their numbers, one for each edition.
 
     Through all editions, because the table holds years of deliveries, and no index of it begins with the reader.
     PostgreSQL is given them as an array: joined, it went through everything that waits until the table was analysed,
     which is a minute after an edition was released (40,000 waiting: 9.7 ms, now 0.07).
     """
-    among = sa.select(editions.c.id)
+    among = sa.select(delivery_id(editions.c.id, subscriber_id))
     if connection.dialect.name == "postgresql":
         ids = sa.func.array(among.scalar_subquery(), type_=postgresql.ARRAY(sa.BigInteger))
-        of_editions = sa.and_(is_of_edition, _d.edition_id == sa.any_(ids))
+        of_editions = sa.and_(is_of_edition, _d.id == sa.any_(ids))
     else:
-        of_editions = sa.and_(is_of_edition, _d.edition_id.in_(among))
+        of_editions = sa.and_(is_of_edition, _d.id.in_(among))
     return [sa.and_(which, _d.subscriber_id == subscriber_id) for which in (of_editions, _d.edition_id.is_(None))]
 
 
@@ -84,14 +97,14 @@ async def drop_late(connection: Connection, *, now: datetime) -> int:
     which = [sa.and_(_d.edition_id == edition_id, _d.attempted_at.is_not(None)) for edition_id in edition_ids]
     dropped = 0
     for each in (*which, _d.edition_id.is_(None)):
-        dropped += await _drop(connection, sa.and_(each, is_late), reason=DropReason.TOO_LATE, at=now)
+        dropped += await _drop(connection, sa.and_(each, is_reached, is_late), reason=DropReason.TOO_LATE, at=now)
     return dropped
 
 
 async def _drop(connection: Connection, which: sa.ColumnElement[bool], *, reason: DropReason, at: datetime) -> int:
     result = await connection.execute(
         sa.update(deliveries)
-        .where(which, is_waiting)
+        .where(which)
         .values(state=DeliveryState.DROPPED, drop_reason=reason, settled_at=at, lease_owner=None, lease_until=None)
     )
     return result.rowcount
@@ -108,19 +121,21 @@ async def finish_editions(connection: Connection, *, now: datetime) -> list[int]
         .where(
             editions.c.state == EditionState.DONE,
             editions.c.done_at > now - _WORD_COMES_WITHIN,
-            _has_any(is_waiting),
+            _has_any(is_reached),
         )
         .values(state=EditionState.SENDING, done_at=None)
     )
+    at_its_end = [each.edition_id for each in await walks.list_ended(connection)]
     rows = await connection.execute(
         sa.update(editions)
         .where(
             editions.c.state.in_(_GOES_OUT),
             editions.c.eligible.is_not(None),
-            ~_has_any(is_waiting),  # two conditions, each with an index of its own
+            sa.or_(editions.c.walked_to.is_(None), editions.c.id.in_(at_its_end)),
+            ~_has_any(is_reached),  # two conditions, each with an index of its own
             ~_has_any(is_attempting),
         )
-        .values(state=EditionState.DONE, done_at=now)
+        .values(state=EditionState.DONE, done_at=now, walked_to=None)
         .returning(editions.c.id)
     )
     return sorted(rows.scalars())
@@ -131,12 +146,16 @@ async def hold_late_editions(connection: Connection, *, now: datetime, reason: s
 
     Old news is not sent by surprise: a person releases the edition with a new deadline, or cancels it.
     """
+    are_in_turn = [each.edition_id for each in await walks.list_late(connection, now=now)]
     rows = await connection.execute(
         sa.update(editions)
         .where(
             editions.c.state.in_(_GOES_OUT),
             editions.c.deadline_at <= now,  # as in `drop_late`
-            _has_any(is_waiting, _d.deadline_at <= now, _d.attempted_at.is_(None)),
+            sa.or_(
+                editions.c.id.in_(are_in_turn),
+                _has_any(is_reached, _d.deadline_at <= now, _d.attempted_at.is_(None)),
+            ),
         )
         .values(state=EditionState.HELD, reason=reason)
         .returning(editions.c.id)
@@ -155,15 +174,18 @@ async def counts(connection: Connection, edition_id: int) -> DeliveryCounts:
     if found is None:
         raise NotFoundError("edition", edition_id)
     rows = await connection.execute(
-        sa.select(_d.state, sa.func.count()).where(is_of_edition, _d.edition_id == edition_id).group_by(_d.state)
+        sa.select(_d.state, sa.func.count()).where(of_edition(edition_id)).group_by(_d.state)
     )
     return DeliveryCounts(eligible=found[0] or 0, by_state={row[0]: row[1] for row in rows})
 
 
 async def waiting(connection: Connection) -> dict[Lane, int]:
     """Return how many deliveries wait for a first or another try, per lane."""
-    rows = await connection.execute(sa.select(_d.lane, sa.func.count()).where(is_waiting).group_by(_d.lane))
-    return dict.fromkeys(Lane, 0) | {row[0]: row[1] for row in rows}
+    rows = await connection.execute(sa.select(_d.lane, sa.func.count()).where(is_reached).group_by(_d.lane))
+    found = dict.fromkeys(Lane, 0) | {row[0]: row[1] for row in rows}
+    for each in await walks.list_open(connection):
+        found[Lane.BULK] += await connection.scalar(sa.select(sa.func.count()).where(each.which)) or 0
+    return found
 
 
 async def list_for_address(connection: Connection, address_key: str, limit: int) -> list[StoredDelivery]:
@@ -173,7 +195,10 @@ async def list_for_address(connection: Connection, address_key: str, limit: int)
     single = sa.and_(_d.edition_id.is_(None), _d.recipient_key == address_key)  # with and without a reader
     both = sa.union_all(*(sa.select(_d.id).where(which) for which in (of_editions, single))).subquery()
     rows = await connection.execute(
-        sa.select(deliveries).where(_d.id.in_(sa.select(both.c.id))).order_by(_d.id.desc()).limit(limit)
+        sa.select(deliveries)
+        .where(_d.id.in_(sa.select(both.c.id)))
+        .order_by(_d.created_at.desc(), _d.id.desc())
+        .limit(limit)
     )
     return [
         StoredDelivery(

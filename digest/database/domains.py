@@ -12,9 +12,10 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 
 from digest import providers
+from digest.database import walks
 from digest.database.connection import Connection
 from digest.database.once import insert_once
-from digest.database.tables import deliveries, domains, editions, is_of_edition, is_waiting, subscribers
+from digest.database.tables import deliveries, domains, editions, is_reached, of_edition, subscribers
 from digest.errors import NotFoundError, WrongStateError
 from digest.models.deliveries import DeliveryState
 from digest.models.editions import EditionState
@@ -82,7 +83,8 @@ async def learn(
     if moved.rowcount == 0:
         return False
     await connection.execute(sa.update(subscribers).where(subscribers.c.domain == domain).values(provider=provider))
-    await connection.execute(sa.update(deliveries).where(is_waiting, _d.domain == domain).values(provider=provider))
+    for part in (*(each.which for each in await walks.list_open(connection)), is_reached):
+        await connection.execute(sa.update(deliveries).where(part, _d.domain == domain).values(provider=provider))
     return True
 
 
@@ -103,19 +105,21 @@ async def not_looked_up(connection: Connection, *, at_least: int, before: dateti
 async def figures(connection: Connection, *, now: datetime) -> list[ProviderFigures]:
     """Return how each provider stands that something waits for, or came of within a day; most waiting first."""
     counted: dict[str, Counter[str]] = {}
-    waiting = sa.select(_d.provider, sa.func.count()).where(is_waiting).group_by(_d.provider)
-    for provider, number in await connection.execute(waiting):
-        counted.setdefault(provider, Counter())["waiting"] = number
+    for part in (*(each.which for each in await walks.list_open(connection)), is_reached):
+        waiting = sa.select(_d.provider, sa.func.count()).where(part).group_by(_d.provider)
+        for provider, number in await connection.execute(waiting):
+            counted.setdefault(provider, Counter())["waiting"] += number
     # Only of editions that had a part of the day: the table holds years of deliveries, and is found by edition.
     recent = sa.select(editions.c.id).where(
         editions.c.released_at.is_not(None),
         sa.or_(editions.c.done_at > now - _DAY, editions.c.deadline_at > now - _DAY),
     )
     came = sa.or_(_d.state == DeliveryState.DEFERRED, _d.settled_at > now - _DAY)
-    which = (is_of_edition, _d.edition_id.in_(recent), _d.state.in_(_TOLD), came)
-    rows = sa.select(_d.provider, _d.state, sa.func.count()).where(*which)
-    for provider, state, number in await connection.execute(rows.group_by(_d.provider, _d.state)):
-        counted.setdefault(provider, Counter())[state.value] = number
+    for edition_id in (await connection.execute(recent)).scalars().all():
+        which = (of_edition(edition_id), _d.state.in_(_TOLD), came)
+        rows = sa.select(_d.provider, _d.state, sa.func.count()).where(*which).group_by(_d.provider, _d.state)
+        for provider, state, number in await connection.execute(rows):
+            counted.setdefault(provider, Counter())[state.value] += number
     found = [
         ProviderFigures(name, each["waiting"], each["accepted"], each["deferred"], each["refused"])
         for name, each in counted.items()
@@ -179,4 +183,4 @@ def _of(
 ) -> tuple[sa.ColumnElement[bool], ...]:
     # Settled rows keep the provider that their domain had then: the domain itself is looked for, too.
     at_it = sa.or_(_d.domain == domain, _d.provider == provider) if provider else _d.domain == domain
-    return (is_of_edition, _d.edition_id == edition_id, at_it, _d.state.in_(states))
+    return (of_edition(edition_id), at_it, _d.state.in_(states))

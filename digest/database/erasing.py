@@ -23,13 +23,16 @@ from digest.database.tables import (
     attempts,
     consents,
     deliveries,
+    delivery_id,
     editions,
     fresh_links,
     is_attempting,
     is_of_edition,
+    is_reached,
     is_waiting,
     kept_mails,
     messages,
+    of_edition,
     signups,
     subscribers,
 )
@@ -96,7 +99,7 @@ async def erase(connection: Connection, due: Due, *, how: ConsentWay, at: dateti
         await delivery_rows.drop_for_subscriber(connection, subscriber_id, reason=DropReason.LEFT, at=at)
     singles = [_single(address) for address in named]
     for which in singles:
-        await _give_up(connection, which, at=at)
+        await _give_up(connection, sa.and_(which, is_reached), at=at)
     theirs = [*(_to_reader(each) for each in readers), *singles]
     if await _any_on_the_wire(connection, theirs):
         return Erased(on_the_wire=True)
@@ -187,8 +190,8 @@ async def empty_edition(connection: Connection, edition_id: int, *, after_id: in
     rows = (
         await connection.execute(
             sa.select(_d.id, _d.subscriber_id)
-            .where(is_of_edition, _d.edition_id == edition_id, _d.subscriber_id > after_id)
-            .order_by(_d.subscriber_id)
+            .where(of_edition(edition_id), _d.id > delivery_id(edition_id, after_id))
+            .order_by(_d.id)
             .limit(_AT_ONCE)
         )
     ).all()
@@ -259,14 +262,14 @@ def _single(address: Address) -> sa.ColumnElement[bool]:
 
 
 def _to_reader(subscriber_id: int) -> sa.ColumnElement[bool]:
-    """The editions' deliveries to a reader, along the unique key (edition, reader)."""
-    return sa.and_(is_of_edition, _d.edition_id.in_(sa.select(editions.c.id)), _d.subscriber_id == subscriber_id)
+    """The editions' deliveries to a reader, by their numbers, one for each edition."""
+    return sa.and_(is_of_edition, _d.id.in_(sa.select(delivery_id(editions.c.id, subscriber_id))))
 
 
 async def _give_up(connection: Connection, which: sa.ColumnElement[bool], *, at: datetime) -> None:
     await connection.execute(
         sa.update(deliveries)
-        .where(which, is_waiting)
+        .where(which)
         .values(state="dropped", drop_reason=DropReason.LEFT, settled_at=at, lease_owner=None, lease_until=None)
     )
 

@@ -1,7 +1,8 @@
 """Numbers about the whole service for those who watch it: true for all workers, whichever process asks.
 
-Only looks. What waits is counted along its own index; an edition's deliveries by `progress`, the same as a person sees.
-The labels these become are few: slots, states, lanes, providers; never an address or a recipient's domain.
+Only looks. What waits is counted along its own index, what is in an edition's turn along the primary key; an edition's
+deliveries by `progress`, the same as a person sees. The labels these become are few: slots, states, lanes, providers;
+never an address or a recipient's domain.
 """
 
 from collections.abc import Collection
@@ -10,9 +11,9 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from digest.database import notices, raw_mails
+from digest.database import notices, raw_mails, walks
 from digest.database.connection import Connection
-from digest.database.tables import alerts, attempts, deliveries, editions, is_waiting, sources, subscribers
+from digest.database.tables import alerts, attempts, deliveries, editions, is_reached, sources, subscribers
 from digest.models.deliveries import DeliveryState, Lane
 from digest.models.editions import EditionState
 from digest.models.inbound import Door, Outcome
@@ -86,12 +87,22 @@ async def _waiting(connection: Connection, now: datetime) -> dict[Lane, Waiting]
     rows = await connection.execute(sa.select(editions.c.id).where(editions.c.state.in_(_GOES_OUT)))
     going_out: Collection[int] = rows.scalars().all()
     oldest = sa.func.min(sa.case((_d.due_at <= now, _d.due_at)))
-    found = await connection.execute(
+    rows = await connection.execute(
         sa.select(_d.lane, sa.func.count(), oldest)
-        .where(is_waiting, sa.or_(_d.edition_id.is_(None), _d.edition_id.in_(going_out)))
+        .where(is_reached, sa.or_(_d.edition_id.is_(None), _d.edition_id.in_(going_out)))
         .group_by(_d.lane)
     )
-    return dict.fromkeys(Lane, Waiting(0, None)) | {lane: Waiting(count, at) for lane, count, at in found}
+    found = dict.fromkeys(Lane, Waiting(0, None)) | {lane: Waiting(count, at) for lane, count, at in rows}
+    for each in await walks.list_open(connection):
+        if each.edition_id in going_out:
+            count, at = (await connection.execute(sa.select(sa.func.count(), oldest).where(each.which))).one()
+            found[Lane.BULK] = _both(found[Lane.BULK], Waiting(count, at))
+    return found
+
+
+def _both(one: Waiting, other: Waiting) -> Waiting:
+    times = [each.oldest_due_at for each in (one, other) if each.oldest_due_at is not None]
+    return Waiting(one.count + other.count, min(times, default=None))
 
 
 async def _troubles(connection: Connection, now: datetime) -> dict[tuple[str, DeliveryState], int]:

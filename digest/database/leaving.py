@@ -22,17 +22,20 @@ from sqlalchemy.sql.dml import ReturningUpdate
 from digest.addresses import Address
 from digest.database.connection import PlainConnection
 from digest.database.consents import values_of
-from digest.database.many import ids_for, is_among, run
+from digest.database.many import given_ids, ids_for, is_among, run
 from digest.database.messages import SHARED, new_row
 from digest.database.once import insert_once
 from digest.database.tables import (
     Instant,
     consents,
     deliveries,
+    delivery_id,
     editions,
     is_of_edition,
+    is_reached,
     is_waiting,
     messages,
+    next_single,
     subscribers,
 )
 from digest.models.consents import NewConsent
@@ -157,18 +160,16 @@ def _at_once() -> sa.Select[Any]:
     all changes ask for the ids that came out of the locking.
 
     PostgreSQL knows nothing of a table that has just grown until it is analysed, a minute later, and went through all
-    that waits (25,000: 24 ms for twenty readers) or all of an edition. So each delivery is looked for by itself, along
-    the unique key, and states are compared in a way that no index of them can be taken for.
+    that waits (25,000: 24 ms for twenty readers) or all of an edition. So an edition's deliveries are looked for by
+    their numbers, and states are compared in a way that no index of them can be taken for.
     """
     known = sa.select(_s.id, _s.address, _s.language).where(is_among(_s.id, sqlite=False))
     locked = known.order_by(_s.id).with_for_update().cte("locked").prefix_with("MATERIALIZED")
     departed = _leave(_is_in(_s.id, locked), _is_one_of(_s.state, _MAY_LEAVE)).returning(_s.id).cte("departed")
-    one = sa.select(_d.id).where(is_of_edition, _d.edition_id == editions.c.id, _d.subscriber_id == locked.c.id)
-    each = one.limit(1).correlate(editions, locked).lateral("each")
-    theirs = sa.select(each.c.id).select_from(editions.join(locked, sa.true()).join(each, sa.true()))
-    found = theirs.where(_may_go_out).cte("found").prefix_with("MATERIALIZED")
+    numbers = sa.select(delivery_id(editions.c.id, locked.c.id).label("id")).join_from(editions, locked, sa.true())
+    found = numbers.where(_may_go_out).cte("found").prefix_with("MATERIALIZED")
     of_editions = _drop(_is_in(_d.id, found), _is_one_of(_d.state, _WAITING)).cte("of_editions")
-    single = _drop(_d.edition_id.is_(None), _is_in(_d.subscriber_id, locked), is_waiting).cte("single")
+    single = _drop(_d.edition_id.is_(None), _is_in(_d.subscriber_id, locked), is_reached).cte("single")
     dropped = sa.union_all(sa.select(of_editions.c.subscriber_id), sa.select(single.c.subscriber_id)).subquery()
     count = sa.select(sa.func.count()).where(dropped.c.subscriber_id == locked.c.id).scalar_subquery()
     both = locked.outerjoin(departed, departed.c.id == locked.c.id)
@@ -187,8 +188,11 @@ def _is_one_of(column: sa.ColumnElement[Any], states: Collection[str]) -> sa.Col
 def _queue(*, sqlite: bool) -> sa.UpdateBase:
     """Deliveries of one message to these readers, by the addresses that their rows hold."""
     at = sa.bindparam("at_", type_=Instant)
+    numbered: dict[str, sa.ColumnElement[Any]] = {}
+    if sqlite:
+        numbered["id"] = next_single() + sa.func.row_number().over(order_by=_s.id) - 1
     stored = sa.select(messages.c.id).where(messages.c.key == sa.bindparam("key_", type_=messages.c.key.type))
-    columns: dict[str, sa.ColumnElement[Any]] = {
+    columns = numbered | {
         "message_id": stored.scalar_subquery(),
         "recipient": _s.address,
         "recipient_key": _s.address_key,
@@ -212,8 +216,8 @@ _ours, _theirs = is_among(_s.id, sqlite=True), is_among(_d.subscriber_id, sqlite
 _may_leave = sa.or_(*(_s.state == state for state in _MAY_LEAVE))
 _READERS = sa.select(_s.id, _s.address, _s.language, _may_leave).where(_ours)
 _LEAVE = _leave(_ours, _may_leave)
-_DROP_OF_EDITIONS = _drop(
-    is_of_edition, _d.edition_id.in_(sa.select(editions.c.id).where(_may_go_out)), _theirs, is_waiting
-)
-_DROP_SINGLE = _drop(_d.edition_id.is_(None), _theirs, is_waiting)
+_given = given_ids(sqlite=True)
+_numbers = sa.select(delivery_id(editions.c.id, _given.c.value)).join_from(editions, _given, sa.true())
+_DROP_OF_EDITIONS = _drop(is_of_edition, _d.id.in_(_numbers.where(_may_go_out)), is_waiting)
+_DROP_SINGLE = _drop(_d.edition_id.is_(None), _theirs, is_reached)
 _QUEUE = {"sqlite": _queue(sqlite=True), "postgresql": _queue(sqlite=False)}

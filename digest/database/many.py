@@ -30,6 +30,14 @@ def is_among(
     return column == sa.any_(sa.bindparam(IDS, type_=postgresql.ARRAY(kind)))
 
 
+def given_ids(*, sqlite: bool) -> sa.FromClause:
+    """Return the ids given to `ids_for` as rows to select from, with one column, `value`."""
+    if sqlite:
+        return sa.func.json_each(sa.bindparam(IDS, type_=sa.Text)).table_valued(sa.column("value", sa.BigInteger))
+    each = sa.func.unnest(sa.bindparam(IDS, type_=postgresql.ARRAY(sa.BigInteger)))
+    return each.table_valued(sa.column("value", sa.BigInteger), name="given").render_derived()
+
+
 def ids_for(connection: PlainConnection | Connection, ids: Collection[int] | Collection[str]) -> dict[str, Any]:
     """Return the parameter that `is_among` wants. Sorted: rows are locked in the same order everywhere."""
     ordered = sorted(ids)

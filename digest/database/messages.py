@@ -15,14 +15,23 @@ from typing import Any
 import sqlalchemy as sa
 
 from digest.addresses import Address
-from digest.database import suppressions
+from digest.database import suppressions, walks
 from digest.database.audience import Past, select_audience
 from digest.database.connection import Connection, tell_of_mail
 from digest.database.domains import provider_of
 from digest.database.editions import get_edition
 from digest.database.many import given_rows, rows_for
 from digest.database.once import insert_once
-from digest.database.tables import Instant, Serial, deliveries, is_of_edition, is_waiting, message_articles, messages
+from digest.database.tables import (
+    Instant,
+    Serial,
+    deliveries,
+    delivery_id,
+    message_articles,
+    messages,
+    next_single,
+    of_edition,
+)
 from digest.errors import NotFoundError
 from digest.models.deliveries import DeliveryState, DropReason, Lane, Mail, MessageKind, NewMessage
 from digest.models.readers import Variant
@@ -116,6 +125,7 @@ async def queue_one(
     inserted = await connection.execute(
         insert_once(connection, deliveries)
         .values(
+            **({"id": next_single()} if connection.dialect.name == "sqlite" else {}),
             message_id=message_id,
             subscriber_id=subscriber_id,
             recipient=str(recipient),
@@ -150,7 +160,8 @@ async def make_deliveries(
 
     Readers whose variant has no message are left out: for them nothing was left of the edition. `earlier` must be the
     editions that the messages' variants were made with. `zone` is the newspaper's: in it, an hour of a reader's own is
-    one of the planned day, and their deadline is as long after it as the others' is after `due_at`. `adverts`: the
+    one of the planned day, and their deadline is as long after it as the others' is after `due_at`. All others are in
+    turn (`walks`). `adverts`: the
     edition carries some; who has not agreed to them, as it stands now, gets the message without.
     """
     edition = await get_edition(connection, edition_id)
@@ -158,6 +169,7 @@ async def make_deliveries(
     hours = own_hours(edition.planned_at, zone, after=due_at)
     keys = _keys(sqlite=connection.dialect.name == "sqlite")
     columns: dict[str, sa.ColumnElement[Any]] = {  # Any: columns of different types
+        "id": sa.literal(delivery_id(edition_id, 0), Serial) + audience.c.subscriber_id,
         "message_id": keys.c.message_id,
         "edition_id": sa.literal(edition_id, deliveries.c.edition_id.type),
         "subscriber_id": audience.c.subscriber_id,
@@ -166,6 +178,7 @@ async def make_deliveries(
         "provider": audience.c.provider,
         "lane": sa.literal(Lane.BULK, deliveries.c.lane.type),
         "state": sa.literal(DeliveryState.QUEUED, deliveries.c.state.type),
+        "in_turn": _is_in_turn(audience.c.hour, hours),
         "created_at": sa.literal(now, Instant),
         "due_at": _by_hour(audience.c.hour, hours, otherwise=due_at),
         "deadline_at": _by_hour(audience.c.hour, hours, otherwise=deadline_at, later_by=deadline_at - due_at),
@@ -187,16 +200,19 @@ async def make_deliveries(
         return 0
     given = rows_for(connection, found)
     result = await connection.execute(sa.insert(deliveries).from_select(list(columns), rows), given)
-    if connection.dialect.name != "sqlite":
-        return result.rowcount
-    return int((await connection.execute(sa.select(sa.func.changes()))).scalar_one())  # its driver counts no WITH
+    made = result.rowcount
+    if connection.dialect.name == "sqlite":  # its driver counts no WITH
+        made = (await connection.execute(sa.select(sa.func.changes()))).scalar_one()
+    if made:
+        await connection.execute(walks.begin(edition_id))
+    return made
 
 
 async def _in_order(connection: Connection, rows: sa.Select[Any], audience: sa.Subquery) -> sa.Select[Any]:
     """Have readers come in the order of their ids, as SQLite finds them anyhow: every index grows at its end.
 
     PostgreSQL joins by hashing, in as many portions as its 4 MB of memory make of a million readers, and each portion
-    begins again at the front of the unique index. The memory is this transaction's alone.
+    begins again at the edition's first number. The memory is this transaction's alone.
     """
     await connection.execute(sa.text(f"SET LOCAL work_mem = '{_FAN_OUT_MEMORY}'"))
     return rows.order_by(audience.c.subscriber_id)
@@ -218,6 +234,13 @@ def _by_hour(
         return same
     own = sa.case({each: sa.literal(at + later_by, Instant) for each, at in hours.items()}, value=hour, else_=same)
     return sa.case((hour.is_(None), same), else_=own)
+
+
+def _is_in_turn(hour: sa.ColumnElement[int], hours: dict[int, datetime]) -> sa.ColumnElement[bool]:
+    """Whether a reader's mail goes out with the edition, and at no hour of their own."""
+    if not hours:
+        return sa.true()
+    return sa.or_(hour.is_(None), hour.not_in(sorted(hours)))
 
 
 def _keys(*, sqlite: bool) -> sa.CTE:
@@ -255,27 +278,23 @@ async def keeps_copy(connection: Connection, message_id: int) -> bool:
 
 async def drop_waiting(connection: Connection, edition_id: int, *, reason: DropReason, at: datetime) -> int:
     """Give up every delivery of an edition that was not begun; return how many. What is on the wire is left alone."""
-    result = await connection.execute(
-        sa.update(deliveries)
-        .where(deliveries.c.edition_id == edition_id, is_waiting)
-        .values(state=DeliveryState.DROPPED, drop_reason=reason, settled_at=at, lease_owner=None, lease_until=None)
+    dropped = sa.update(deliveries).values(
+        state=DeliveryState.DROPPED, drop_reason=reason, settled_at=at, lease_owner=None, lease_until=None
     )
-    return result.rowcount
+    parts = await walks.waiting_parts(connection, edition_id)
+    return sum([(await connection.execute(dropped.where(which))).rowcount for which in parts])
 
 
 async def move_deadline(connection: Connection, edition_id: int, *, deadline_at: datetime) -> int:
     """Give the waiting deliveries of an edition a new deadline, but none an earlier one; return how many there are."""
     has_later = deliveries.c.deadline_at > sa.literal(deadline_at, Instant)
     later = sa.case((has_later, deliveries.c.deadline_at), else_=sa.literal(deadline_at, Instant))
-    result = await connection.execute(
-        sa.update(deliveries).where(deliveries.c.edition_id == edition_id, is_waiting).values(deadline_at=later)
-    )
-    return result.rowcount
+    moved = sa.update(deliveries).values(deadline_at=later)
+    parts = await walks.waiting_parts(connection, edition_id)
+    return sum([(await connection.execute(moved.where(which))).rowcount for which in parts])
 
 
 async def may_have_arrived(connection: Connection, edition_id: int) -> bool:
     """Return whether a delivery of the edition is on the wire, accepted or uncertain: somebody may have read it."""
-    query = sa.select(
-        sa.exists().where(is_of_edition, deliveries.c.edition_id == edition_id, deliveries.c.state.not_in(_UNREAD))
-    )
+    query = sa.select(sa.exists().where(of_edition(edition_id), deliveries.c.state.not_in(_UNREAD)))
     return bool((await connection.execute(query)).scalar_one())

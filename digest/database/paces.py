@@ -20,7 +20,7 @@ import sqlalchemy as sa
 
 from digest.database.connection import Connection, PlainConnection
 from digest.database.once import insert_once
-from digest.database.tables import Instant, deliveries, is_attempting, is_waiting, paces
+from digest.database.tables import Instant, deliveries, is_attempting, is_reached, is_waiting, paces
 from digest.limits import RELAYS, Limit, provider_scope, relay_scope, stream_scope
 from digest.models.deliveries import Lane
 from digest.providers import large
@@ -86,8 +86,10 @@ class Allowance:
 
     def room(self, provider: str, wanted: int) -> int:
         """Return how many deliveries to this provider may be claimed now, `wanted` at most."""
-        own = provider_scope(provider)
-        for scope in (own, *self._general):
+        return self._least_of((provider_scope(provider), *self._general), wanted)
+
+    def _least_of(self, scopes: Collection[str], wanted: int) -> int:
+        for scope in scopes:
             row = self._rows.get(scope)
             if row is None or wanted <= 0:
                 continue
@@ -99,6 +101,10 @@ class Allowance:
             if most is not None:
                 wanted = min(wanted, most - len(self._under_way(row)) if most else 0)
         return max(0, wanted)
+
+    def general_room(self, wanted: int) -> int:
+        """Return how many may be claimed now, `wanted` at most, as far as it does not matter to whom."""
+        return self._least_of(self._general, wanted)
 
     def take(self, provider: str, ids: Collection[int]) -> None:
         """Note what was claimed."""
@@ -215,14 +221,14 @@ async def _take_back(connection: Connection, scope: str) -> None:
     # By id, as the journal writes: two that lock many rows must do it in the same order.
     claimed = (
         sa.select(_d.id)
-        .where(is_waiting, _d.provider == provider, _d.lease_owner.is_not(None))
+        .where(is_reached, _d.provider == provider, _d.lease_owner.is_not(None))
         .order_by(_d.id)
         .with_for_update()
         .cte("claimed")
     )
     await connection.execute(
         sa.update(deliveries)
-        .where(_d.id.in_(sa.select(claimed.c.id)), is_waiting)
+        .where(_d.id.in_(sa.select(claimed.c.id)), is_reached)
         .values(lease_owner=None, lease_until=None)
     )
 

@@ -10,8 +10,9 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
+from digest.database import tables
 from digest.database.connection import Connection
-from digest.database.tables import deliveries, is_of_edition
+from digest.database.tables import deliveries
 from digest.models.deliveries import DeliveryState
 
 d = deliveries.c
@@ -84,7 +85,7 @@ async def of_edition(connection: Connection, edition_id: int, *, now: datetime) 
     ]
     rows = await connection.execute(
         sa.select(d.domain, d.provider, d.state, sa.func.count(), *within)
-        .where(is_of_edition, d.edition_id == edition_id)
+        .where(tables.of_edition(edition_id))
         .group_by(d.domain, d.provider, d.state)
     )
     found: dict[tuple[str, str], DomainProgress] = {}

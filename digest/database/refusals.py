@@ -10,7 +10,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from digest.database.connection import Connection
-from digest.database.tables import Instant, deliveries, editions, is_of_edition
+from digest.database.tables import Instant, deliveries, editions, of_edition
 from digest.models.deliveries import DeliveryState
 
 _e, _d = editions.c, deliveries.c
@@ -39,8 +39,7 @@ async def count(
 async def is_taken_since(connection: Connection, edition_id: int, since: datetime) -> bool:
     """Whether anybody has taken a mail of the edition since then. Walks over the edition, so ask seldom."""
     accepted = sa.exists().where(
-        is_of_edition,
-        _d.edition_id == edition_id,
+        of_edition(edition_id),
         _d.state == DeliveryState.ACCEPTED,
         _d.settled_at > since,
     )

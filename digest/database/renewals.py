@@ -11,8 +11,9 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from digest.database import walks
 from digest.database.connection import Connection
-from digest.database.tables import deliveries, editions, is_of_edition, is_waiting, messages
+from digest.database.tables import deliveries, editions, messages
 from digest.models.deliveries import DeliveryState, DropReason
 from digest.models.editions import EditionState
 
@@ -41,7 +42,8 @@ async def list_stale(connection: Connection) -> list[tuple[int, datetime]]:
 
 async def waiting_messages(connection: Connection, edition_id: int) -> list[Waiting]:
     """Return the messages of an edition for which deliveries wait, and those that take over from one with adverts."""
-    waits = sa.exists().where(is_of_edition, _d.edition_id == edition_id, _d.message_id == messages.c.id, is_waiting)
+    parts = await walks.waiting_parts(connection, edition_id)
+    waits = sa.or_(*(messages.c.id.in_(sa.select(_d.message_id).where(which).distinct()) for which in parts))
     other = messages.alias("other")
     is_twin = messages.c.replaced_by.is_(None) & sa.exists().where(
         other.c.edition_id == edition_id, other.c.variant.like("%|adverts"), ~messages.c.variant.like("%|adverts")
@@ -79,25 +81,23 @@ async def hand_over(connection: Connection, edition_id: int, old: int, new: int)
     What is on the wire at this moment and is deferred waits for `old` again: it is not claimed until `catch_up`.
     """
     await connection.execute(sa.update(messages).where(messages.c.id == old).values(replaced_by=new))
-    changed = await connection.execute(
-        sa.update(deliveries)
-        .where(is_of_edition, _d.edition_id == edition_id, _d.message_id == old, is_waiting)
-        .values(message_id=new, lease_owner=None, lease_until=None)
-    )
-    return changed.rowcount
+    handed = sa.update(deliveries).values(message_id=new, lease_owner=None, lease_until=None)
+    return await _of_waiting(connection, edition_id, old, handed)
 
 
 async def drop(connection: Connection, edition_id: int, old: int, *, at: datetime) -> int:
     """Give up what waits for a message of which nothing is left; return how many."""
-    dropped = await connection.execute(
-        sa.update(deliveries)
-        .where(is_of_edition, _d.edition_id == edition_id, _d.message_id == old, is_waiting)
-        .values(
-            state=DeliveryState.DROPPED,
-            drop_reason=DropReason.WITHDRAWN,
-            settled_at=at,
-            lease_owner=None,
-            lease_until=None,
-        )
+    dropped = sa.update(deliveries).values(
+        state=DeliveryState.DROPPED,
+        drop_reason=DropReason.WITHDRAWN,
+        settled_at=at,
+        lease_owner=None,
+        lease_until=None,
     )
-    return dropped.rowcount
+    return await _of_waiting(connection, edition_id, old, dropped)
+
+
+async def _of_waiting(connection: Connection, edition_id: int, message_id: int, change: sa.Update) -> int:
+    parts = await walks.waiting_parts(connection, edition_id)
+    changed = [await connection.execute(change.where(which, _d.message_id == message_id)) for which in parts]
+    return sum(each.rowcount for each in changed)

@@ -19,7 +19,7 @@ from digest.database.once import insert_once
 from digest.database.tables import (
     articles,
     deliveries,
-    is_waiting,
+    is_reached,
     share_refusals,
     shares,
     suppressions,
@@ -127,7 +127,7 @@ def drop_refused(connection: PlainConnection, *, now: datetime) -> int:
         .where(
             deliveries.c.edition_id.is_(None),
             deliveries.c.lane == Lane.SHARE,
-            is_waiting,
+            is_reached,
             sa.exists().where(sa.or_(to_friend, to_sender)),
         )
         .values(

@@ -16,7 +16,16 @@ from digest.database import suppressions
 from digest.database.connection import Connection, server_time
 from digest.database.domains import provider_of
 from digest.database.once import insert_once
-from digest.database.tables import deliveries, is_waiting, notices, subscribers, subscriptions
+from digest.database.tables import (
+    deliveries,
+    delivery_id,
+    editions,
+    is_reached,
+    is_waiting,
+    notices,
+    subscribers,
+    subscriptions,
+)
 from digest.errors import NotFoundError, SuppressedError
 from digest.models.deliveries import DeliveryState, DropReason
 from digest.models.readers import Format, Subscriber, SubscriberState
@@ -156,17 +165,28 @@ async def remove_by_consent(connection: Connection, consent: str) -> int:
     For the sample's readers once the sample is off: they do not exist, and no relay must get mail for them.
     """
     theirs = sa.select(subscribers.c.id).where(subscribers.c.consent == consent)
-    await connection.execute(
-        sa.update(deliveries)
-        .where(deliveries.c.subscriber_id.in_(theirs.scalar_subquery()), is_waiting)
-        .values(
-            state=DeliveryState.DROPPED,
-            drop_reason=DropReason.LEFT,
-            settled_at=await server_time(connection),
-            lease_owner=None,
-            lease_until=None,
-        )
+    numbers = (
+        sa.select(delivery_id(editions.c.id, subscribers.c.id))
+        .select_from(editions.join(subscribers, sa.true()))
+        .where(subscribers.c.consent == consent)
     )
+    of_editions = sa.and_(deliveries.c.id.in_(numbers), is_waiting)
+    single = sa.and_(
+        deliveries.c.edition_id.is_(None), deliveries.c.subscriber_id.in_(theirs.scalar_subquery()), is_reached
+    )
+    at = await server_time(connection)
+    for which in (of_editions, single):
+        await connection.execute(
+            sa.update(deliveries)
+            .where(which)
+            .values(
+                state=DeliveryState.DROPPED,
+                drop_reason=DropReason.LEFT,
+                settled_at=at,
+                lease_owner=None,
+                lease_until=None,
+            )
+        )
     result = await connection.execute(sa.delete(subscribers).where(subscribers.c.consent == consent))
     return result.rowcount
 

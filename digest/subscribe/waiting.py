@@ -103,4 +103,4 @@ async def _move(connection: Connection, settings: Settings, each: Queued, theirs
     if due_at == each.due_at or max(due_at, each.due_at) <= now:
         return
     deadline_at = None if each.deadline_at is None else each.deadline_at + (due_at - each.due_at)
-    await choices.move(connection, each, due_at=due_at, deadline_at=deadline_at)
+    await choices.move(connection, each.delivery_id, due_at=due_at, deadline_at=deadline_at)

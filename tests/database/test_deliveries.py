@@ -120,9 +120,8 @@ async def test_the_sweeps_walk_along_indexes_of_what_is_not_settled(database: Da
         ]
     steps = [row[3] for plan in plans for row in plan if "deliveries" in row[3]]
     assert steps
-    assert [
-        step for step in steps if "ix_deliveries_waiting" not in step and "ix_deliveries_attempting" not in step
-    ] == []
+    ways = ("ix_deliveries_waiting", "ix_deliveries_attempting", "INTEGER PRIMARY KEY (rowid>? AND rowid<?)")
+    assert [step for step in steps if not any(way in step for way in ways)] == []
 
 
 async def test_an_edition_nobody_gets_is_done_at_once(database: Database, clock: StoppedClock) -> None:

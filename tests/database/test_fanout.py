@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from benchmarks import ledger as full
 from digest.database import Database
-from digest.database.tables import deliveries
+from digest.database.tables import deliveries, delivery_id
 from tests.support import ledger
 from tests.support.clock import StoppedClock
 
@@ -40,7 +40,8 @@ async def test_second_delivery_of_an_edition_to_a_reader_is_refused(database: Da
     """Not the statement that makes them decides it, but a key: whatever else writes there cannot double a mail."""
     edition = await ledger.make_edition(database, at=clock(), readers=1)
     columns = [column for column in deliveries.c if column.name != "id"]
-    again = sa.insert(deliveries).from_select([column.name for column in columns], sa.select(*columns))
+    number = delivery_id(deliveries.c.edition_id, deliveries.c.subscriber_id)
+    again = sa.insert(deliveries).from_select(["id", *(column.name for column in columns)], sa.select(number, *columns))
     with pytest.raises(IntegrityError):
         async with database.begin() as connection:
             await connection.execute(again)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from digest.database import Database, subscribers
+from digest.database.tables import delivery_id
 from digest.inbound import receive, route
 from digest.models.deliveries import DeliveryState
 from digest.models.inbound import Door
@@ -67,7 +68,8 @@ async def test_a_dead_address_is_the_end_and_a_full_mailbox_is_not(database: Dat
             async with database.read() as connection:
                 by_state = await subscribers.count_by_state(connection)
 
-    assert {paper.settings.keyring.read(TokenPurpose.RETURN, path[7:44]) for path in paths.values()} == {1, 2}
+    named = {paper.settings.keyring.read(TokenPurpose.RETURN, path[7:44]) for path in paths.values()}
+    assert named == {delivery_id(first.id, reader) for reader in (1, 2)}
     assert by_state == {SubscriberState.STOPPED: 1, SubscriberState.ACTIVE: 1}
     assert counts.adds_up
     assert counts.by_state == {DeliveryState.BOUNCED: 2}

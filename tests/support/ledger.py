@@ -12,8 +12,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from digest.addresses import Address, parse
-from digest.database import Database
-from digest.database.tables import attempts, deliveries, editions, messages, subscribers
+from digest.database import Database, walks
+from digest.database.tables import attempts, deliveries, delivery_id, editions, messages, next_single, subscribers
 from digest.models.deliveries import DeliveryState, Lane, Mail, MessageKind
 from digest.models.editions import EditionState
 from digest.models.readers import Format, SubscriberState
@@ -91,12 +91,15 @@ async def make_edition(
             await _insert(
                 connection,
                 deliveries,
+                id=delivery_id(edition_id, subscriber_id),
                 **_delivery(message_id, parse(each), Lane.BULK, at, at + deadline),
                 edition_id=edition_id,
                 subscriber_id=subscriber_id,
+                in_turn=True,
             )
             for each, subscriber_id in zip(recipients, subscriber_ids, strict=True)
         ]
+        await connection.execute(walks.begin(edition_id))
     return MadeEdition(edition_id, message_id, tuple(delivery_ids), tuple(subscriber_ids), recipients)
 
 
@@ -114,8 +117,9 @@ async def make_single(
     async with database.begin() as connection:
         message_id = await _insert(connection, messages, **_message(key or f"alert:{recipient}", kind, mail, at))
         deadline_at = None if deadline is None else at + deadline
+        number = {"id": next_single()} if connection.dialect.name == "sqlite" else {}
         return await _insert(
-            connection, deliveries, **_delivery(message_id, parse(recipient), Lane.FIRST, at, deadline_at)
+            connection, deliveries, **number, **_delivery(message_id, parse(recipient), Lane.FIRST, at, deadline_at)
         )
 
 
@@ -160,8 +164,8 @@ async def set_edition(database: Database, edition_id: int, **values: Any) -> Non
 
 
 async def set_deliveries(database: Database, ids: Sequence[int] | None = None, **values: Any) -> None:
-    """Change deliveries' rows (all of them if `ids` is None) behind everybody's back."""
-    change = sa.update(deliveries).values(**values)
+    """Change deliveries' rows (all of them if `ids` is None) behind everybody's back; the walk has passed them then."""
+    change = sa.update(deliveries).values(**{"in_turn": False, **values})
     if ids is not None:
         change = change.where(deliveries.c.id.in_(ids))
     async with database.begin() as connection:

@@ -114,6 +114,7 @@ def upgrade() -> None:
         sa.Column("provider", sa.String(length=64), server_default="", nullable=False),
         sa.Column("lane", sa.String(16), nullable=False),
         sa.Column("state", sa.String(16), nullable=False),
+        sa.Column("in_turn", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("drop_reason", sa.String(16), nullable=True),
         sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
@@ -127,7 +128,6 @@ def upgrade() -> None:
         sa.Column("reply_status", sa.String(length=16), nullable=True),
         sa.Column("reply_text", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_deliveries"),
-        sqlite_autoincrement=True,
     )
     op.create_index(
         "ix_deliveries_attempting",
@@ -142,16 +142,8 @@ def upgrade() -> None:
         "deliveries",
         ["edition_id", "lane", "provider", "due_at"],
         unique=False,
-        sqlite_where=sa.text("state IN ('queued', 'deferred')"),
-        postgresql_where=sa.text("state IN ('queued', 'deferred')"),
-    )
-    op.create_index(
-        "uq_deliveries_edition_subscriber",
-        "deliveries",
-        ["edition_id", "subscriber_id"],
-        unique=True,
-        sqlite_where=sa.text("edition_id > 0"),
-        postgresql_where=sa.text("edition_id > 0"),
+        sqlite_where=sa.text("state IN ('queued', 'deferred') AND in_turn = 0"),
+        postgresql_where=sa.text("state IN ('queued', 'deferred') AND NOT in_turn"),
     )
     op.create_index(
         "uq_deliveries_message_recipient",
@@ -162,8 +154,8 @@ def upgrade() -> None:
         postgresql_where=sa.text("edition_id IS NULL"),
     )
     if op.get_bind().dialect.name == "postgresql":
-        # A million ids taken from the sequence one by one are a fifteenth of a fan-out.
-        op.execute("ALTER SEQUENCE deliveries_id_seq CACHE 100")
+        # Mails of no edition are numbered below those of all editions (`tables.delivery_id`).
+        op.execute("ALTER SEQUENCE deliveries_id_seq MAXVALUE 134217727")
         # Three versions of each row are dead a second after it went out, and claims walk past their index entries: what
         # counts is how many there are, not how large a part of years of deliveries (the server's rule is a fifth).
         op.execute(
@@ -195,6 +187,7 @@ def upgrade() -> None:
         sa.Column("looked_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("stale_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("released_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("walked_to", SERIAL, nullable=True),
         sa.Column("refusals", sa.Integer(), server_default="0", nullable=False),
         sa.Column("refused_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("done_at", sa.DateTime(timezone=True), nullable=True),
@@ -803,16 +796,10 @@ def downgrade() -> None:
         postgresql_where=sa.text("edition_id IS NULL"),
     )
     op.drop_index(
-        "uq_deliveries_edition_subscriber",
-        table_name="deliveries",
-        sqlite_where=sa.text("edition_id > 0"),
-        postgresql_where=sa.text("edition_id > 0"),
-    )
-    op.drop_index(
         "ix_deliveries_waiting",
         table_name="deliveries",
-        sqlite_where=sa.text("state IN ('queued', 'deferred')"),
-        postgresql_where=sa.text("state IN ('queued', 'deferred')"),
+        sqlite_where=sa.text("state IN ('queued', 'deferred') AND in_turn = 0"),
+        postgresql_where=sa.text("state IN ('queued', 'deferred') AND NOT in_turn"),
     )
     op.drop_index(
         "ix_deliveries_attempting",
