@@ -132,7 +132,7 @@ class _Desk:
 
     async def read_any(self, page: Page, url: str) -> tuple[Candidate | None, str]:
         """Return what `page` is, if it holds articles, and else why it was nothing."""
-        problem = ""
+        problem = empty = ""
         for type_ in _TYPES:
             try:
                 candidate = await self.read_as(type_, page, url)
@@ -141,8 +141,9 @@ class _Desk:
                 continue
             if candidate.parsed.articles:
                 return candidate, ""
-            problem = f"It is a {type_} without an article in it."
-        return None, problem
+            why = f" ({'; '.join(candidate.parsed.doubts[:3])})" if candidate.parsed.doubts else ""
+            empty = empty or f"It is a {type_} without an article in it{why}."
+        return None, empty or problem  # what it is tells more than what else it is not
 
     async def feeds_of(self, page: Page) -> tuple[str, ...]:
         try:

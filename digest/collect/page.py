@@ -43,6 +43,7 @@ _ALERT = re.compile(r"alert\s*\(\s*[\"']([^\"']{4,200})[\"']")
 _SECTION_HEAD = re.compile(r"[◇◆■□▣▲△●○◎▶▷★☆※]")
 _NO_LETTER = re.compile(r"\W+")
 _IS_WRITER = re.compile(r"기자|특파원|논설|앵커|위원|reporter|staff|correspondent", re.IGNORECASE)
+_NAMED_TWICE = re.compile(r"(?:by\s+)?(?P<who>.{2,}?)(?:[\s,·/|]+(?P=who))*", re.IGNORECASE)  # and "By" before a name
 _MOST_LINES = 2000
 _BYLINE_PLACE = (
     "[class*=byline], [class*=reporter], [class*=writer], [class*=journalist], [class*=author], [class*=info]"
@@ -236,6 +237,8 @@ def _byline(reading: _Reading, family: tuple[Selectors, str], body: Body, under:
         way, address = "text", address or at
     if match := ADDRESS.search(text):
         address, text = address or match[0], clean_line(text.replace(match[0], "")).strip("()<>[] |/,")
+    if match := _NAMED_TWICE.fullmatch(text):  # the name is a link, and its picture's text is the name again
+        text = match["who"]
     address = address or _printed_address(reading, text)
     reading.note("byline", way if text else "")
     reading.note("byline_address", "text" if address else "")

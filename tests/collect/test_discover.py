@@ -85,6 +85,14 @@ async def test_a_site_without_news_is_told_after_a_bounded_search(room: Room) ->
     assert len(room.paper.requests) <= 20
 
 
+async def test_a_feed_none_of_whose_articles_can_be_had_is_told_as_one(room: Room) -> None:
+    """It used to be told what else it is not: "no web page; it looks like a feed"."""
+    room.paper.serve(rss("<item><title>소리뿐</title></item>"), "/rss")
+
+    with pytest.raises(SourceUnreadableError, match=r"It is a feed without an article in it \(article 1 was left out"):
+        await found(room, "/rss")
+
+
 async def test_a_private_address_is_refused_with_a_word(room: Room) -> None:
     """What an operator types goes through the same guard as everything."""
     async with Outbound(user_agent="test") as outbound:

@@ -199,3 +199,19 @@ def test_page_for_telephones_is_the_articles_own(written: str, found: str) -> No
     html = f"<html><head><link rel=alternate {written}></head><body><p>글</p></body></html>"
     page = read_page(html.encode(), "text/html; charset=utf-8", ADDRESSES["article-view"], SEOUL)
     assert page.mobile_link == found
+
+
+@pytest.mark.parametrize(
+    ("written", "byline"),
+    [
+        ("홍길동 기자 홍길동 기자", "홍길동 기자"),
+        ("By Jon King", "Jon King"),
+        ("홍길동, 홍길순 기자", "홍길동, 홍길순 기자"),
+    ],
+)
+def test_a_writer_is_named_once(written: str, byline: str) -> None:
+    """Some pages link a reporter's name beside a picture whose text is the name again."""
+    page = (
+        f'<html><head><meta name="author" content="{written}"></head><body><p>한빛시는 상을 받았다.</p></body></html>'
+    )
+    assert read_page(page.encode(), "text/html", "https://paper.example/1", SEOUL).byline == byline

@@ -201,6 +201,27 @@ def test_check_of_an_articles_own_page_shows_how_it_is_read(near: Commands, feed
     assert "found by" in words.stdout
 
 
+@pytest.mark.parametrize(
+    ("html", "told"),
+    [
+        (
+            '<html><head><meta property="og:title" content="[영상] 한빛시 소식">'
+            '<meta property="article:published_time" content="2026-11-23T10:00:00+09:00"></head><body>영상</body>',
+            "no text to speak of",
+        ),
+        ("<html><body><p>삭제된 기사입니다.</p></body></html>", "was deleted"),
+    ],
+)
+def test_check_of_a_page_without_a_text_says_so(near: Commands, feed: FeedServer, html: str, told: str) -> None:
+    """A film's page, or one that is gone: "no headlines were found" was no answer to who asked for an article."""
+    feed.pages[9] = html
+
+    words = near("sources", "check", f"{feed.base_url}/news/view.php?idx=9")
+
+    assert "article's page" in words.stderr
+    assert told in words.stderr
+
+
 def test_sources_keep_their_names_on_the_way_through_opml(near: Commands, feed: FeedServer) -> None:
     """What one machine exports, another imports."""
     near("sources", "add", "gaon-city", feed.feed_url, "--yes")

@@ -89,13 +89,14 @@ def check(
     try:
         candidates = found_at(settings, spec)
     except SourceUnreadableError:
-        if spec.type or not _is_shown_as_a_page(settings, spec, as_json=as_json):
+        if spec.type or not _is_shown_as_a_page(settings, spec, as_json=as_json, may_be_textless=True):
             raise
         return
     best = candidates[0]
     # Links to other articles look like a list, and a page leads to its site's feed.
     may_be_an_article = not spec.type and (best.type == "listpage" or best.url != spec.url)
-    if may_be_an_article and _is_shown_as_a_page(settings, spec, as_json=as_json):
+    is_empty_itself = all(one.url != spec.url for one in candidates)
+    if may_be_an_article and _is_shown_as_a_page(settings, spec, as_json=as_json, may_be_textless=is_empty_itself):
         if not as_json:
             show_others((best, *candidates), settings)
         return
@@ -110,9 +111,11 @@ def check(
         raise typer.Exit(ExitCode.NO)
 
 
-def _is_shown_as_a_page(settings: "Settings", spec: "SourceSpec", *, as_json: bool) -> bool:
+def _is_shown_as_a_page(
+    settings: "Settings", spec: "SourceSpec", *, as_json: bool, may_be_textless: bool = False
+) -> bool:
     """Show what is read of an address as an article's page; False, and nothing is shown, if it is none."""
-    page = article_page(settings, spec)
+    page = article_page(settings, spec, may_be_textless=may_be_textless)
     if page is None:
         return False
     if as_json:

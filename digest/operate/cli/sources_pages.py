@@ -28,13 +28,22 @@ def checked_pages(settings: "Settings", spec: "SourceSpec", articles: "Sequence[
     return _read(settings, spec, [one.text.link for one in articles[:_LOOKED_AT]])
 
 
-def article_page(settings: "Settings", spec: "SourceSpec") -> "CheckedPage | None":
-    """Read the address itself as an article's page; None if it holds no article with a text and a time."""
+def article_page(settings: "Settings", spec: "SourceSpec", *, may_be_textless: bool = False) -> "CheckedPage | None":
+    """Read the address itself as an article's page; None if it holds no article with a text and a time.
+
+    `may_be_textless`: there is nothing else at the address, so a film's page is one too, and one that says its article
+    is gone.
+    """
     if urlsplit(spec.url).path in ("", "/") and not urlsplit(spec.url).query:  # a front page has texts and times, too
         return None
     (page,) = _read(settings, spec, [spec.url])
     said = page.said
-    return page if said is not None and said.title and said.registered_at and not said.is_thin else None
+    if said is None:
+        return None
+    if may_be_textless and said.is_withdrawn:
+        return page
+    is_article = said.title and said.registered_at
+    return page if is_article and (may_be_textless or not said.is_thin) else None
 
 
 def _read(settings: "Settings", spec: "SourceSpec", links: "Sequence[str]") -> "list[CheckedPage]":
