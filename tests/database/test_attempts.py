@@ -222,6 +222,7 @@ async def test_what_a_dead_worker_had_on_the_wire_is_uncertain_for_an_edition(
         assert await attempts.expire(connection, now=clock()) == ([], [])
 
     assert await ledger.states(database) == {DeliveryState.UNCERTAIN: 1, DeliveryState.QUEUED: 1}
+    assert [row["attempts"] for row in await ledger.rows(database)] == [1, 0]
     [attempt] = await ledger.attempt_rows(database)
     assert attempt["outcome"] is DeliveryState.UNCERTAIN
 
@@ -252,6 +253,21 @@ async def test_a_slow_owners_answer_counts_after_its_lease(database: Database, c
     await _record(database, clock, edition.delivery_ids[0])
 
     assert await ledger.states(database) == {DeliveryState.ACCEPTED: 1}
+
+
+async def test_a_slow_owners_answer_comes_too_late_for_what_came_back(database: Database, clock: StoppedClock) -> None:
+    """A bounce is later word than the acceptance it follows, whichever is told first."""
+    edition = await ledger.make_edition(database, at=clock(), readers=1)
+    await _mark(database, clock, await _claim(database, clock))
+    clock.advance(hours=2)
+    async with database.begin() as connection:
+        await attempts.expire(connection, now=clock())
+    await ledger.set_deliveries(database, state=DeliveryState.BOUNCED)
+
+    await _record(database, clock, edition.delivery_ids[0])
+    await _record(database, clock, edition.delivery_ids[0], outcome=LATER, due_at=clock())
+
+    assert await ledger.states(database) == {DeliveryState.BOUNCED: 1}
 
 
 async def test_renewed_leases_are_not_settled_by_others(database: Database, clock: StoppedClock) -> None:

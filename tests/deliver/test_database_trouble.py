@@ -126,6 +126,27 @@ async def test_a_database_locked_in_the_middle_keeps_results_until_it_is_free(
     assert await ledger.states(sqlite) == {DeliveryState.ACCEPTED: 5}
 
 
+async def test_a_pass_that_cannot_write_down_what_it_sent_ends_and_says_so(
+    sqlite: Database, sqlite_path: Path, clock: StoppedClock
+) -> None:
+    """Whoever asked must neither wait without end nor believe that it is stored: a command would end with success."""
+    await ledger.make_edition(sqlite, at=clock(), readers=1)
+    other = sqlite3.connect(sqlite_path, isolation_level=None)
+    async with HostileServer() as server:
+
+        async def lock(_mail: Received) -> None:
+            while not other.in_transaction:
+                try:
+                    other.execute("BEGIN IMMEDIATE")
+                except sqlite3.OperationalError:  # the sender is writing just now
+                    await asyncio.sleep(0.001)
+
+        server.on_mail = lock
+        with pytest.raises(DatabaseUnavailableError, match="locked"):
+            await asyncio.wait_for(_sender(sqlite, server, clock).send_due(), 20)
+    other.close()
+
+
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 async def test_a_database_gone_in_the_middle_loses_and_doubles_nothing(
     database: Database, database_url: str, clock: StoppedClock

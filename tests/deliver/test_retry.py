@@ -47,6 +47,12 @@ def test_the_next_try_is_spread_but_never_past_the_deadline(chance: float, tries
         assert NOW + timedelta(seconds=48) <= due_at < deadline
 
 
+def test_a_try_that_would_come_at_the_deadline_is_none() -> None:
+    """A claim asks for a deadline yet to come: the delivery would wait for nothing."""
+    due_at = NOW + _waits(FULL, 0)
+    assert next_try_at(replace(DELIVERY, deadline_at=due_at), FULL, now=NOW, chance=0.5) is None
+
+
 def test_without_a_deadline_it_is_given_up_after_two_days() -> None:
     """A mail nobody set an end for must not be tried for ever."""
     late = NOW + timedelta(hours=47, minutes=30)

@@ -97,6 +97,21 @@ async def test_a_late_mail_without_an_edition_is_dropped(database: Database, clo
     assert (await settle(database, now=clock())).dropped == 1
 
 
+async def test_a_further_try_claimed_at_the_deadline_is_left_to_its_worker_and_holds_nothing(
+    database: Database, clock: StoppedClock
+) -> None:
+    """Its edition was tried in time: a person need not decide about it, and nobody settles under a lease."""
+    edition = await ledger.make_edition(database, at=clock(), readers=1)
+    lease = {"lease_owner": "a", "lease_until": clock() + timedelta(hours=3, seconds=10)}
+    await ledger.set_deliveries(database, attempts=1, attempted_at=clock(), **lease)
+
+    at_the_deadline = await settle(database, now=clock.advance(hours=3))
+    after_the_lease = await settle(database, now=clock.advance(seconds=10))
+
+    assert (at_the_deadline.dropped, at_the_deadline.held) == (0, ())
+    assert (after_the_lease.dropped, after_the_lease.held, after_the_lease.done) == (1, (), (edition.id,))
+
+
 async def test_what_is_on_the_wire_at_the_deadline_is_left_to_its_worker(
     database: Database, clock: StoppedClock
 ) -> None:
