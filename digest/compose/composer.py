@@ -227,7 +227,7 @@ async def _release(
             adverts=brief.adverts,
         )
         missed = await audience.variants_without_delivery(
-            connection, edition, brief.earlier, at=now, zone=settings.zone, adverts=brief.adverts
+            connection, edition, brief.earlier, at=now, zone=settings.zone, adverts=brief.adverts, made=eligible
         )
         if any(variant not in drafts or drafts[variant] is not None for variant in missed):
             raise _AudienceMovedError(f"Readers of edition {edition.id} changed while it was composed.")
