@@ -13,9 +13,9 @@ from selectolax.lexbor import LexborHTMLParser
 
 from digest import links
 from digest.config import Settings
-from digest.database import Database
+from digest.database import Database, suppressions
 from digest.database.tables import consents, deliveries, messages, signups, subscribers
-from digest.models.consents import ConsentAct, ConsentWay
+from digest.models.consents import ConsentAct, ConsentWay, SuppressionReason
 from digest.models.deliveries import MessageKind
 from digest.models.readers import SubscriberState
 from digest.tokens import TokenPurpose
@@ -63,6 +63,21 @@ async def confirm_path(database: Database, settings: Settings) -> str:
 async def kinds(database: Database) -> list[str]:
     async with database.read() as connection:
         return sorted((await connection.execute(sa.select(messages.c.kind))).scalars())
+
+
+async def test_address_ruled_out_since_it_asked_is_not_confirmed(
+    client: httpx2.AsyncClient, database: Database, settings: Settings, clock: StoppedClock
+) -> None:
+    """The operator took it off for good while the mail lay there: its old button must not bring it back."""
+    await sign_up(client, clock)
+    path = await confirm_path(database, settings)
+    async with database.begin() as connection:
+        hashed = (await connection.execute(sa.select(signups.c.address_hash))).scalar_one()
+        await suppressions.suppress(connection, hashed, SuppressionReason.PERSON, at=clock())
+
+    await client.post(path)
+
+    assert await count(database, subscribers) == 0
 
 
 async def test_signing_up_confirms_by_button_only(
