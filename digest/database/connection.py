@@ -30,6 +30,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from digest.clock import monotonic_seconds
+from digest.database.sqlite_driver import connect
 from digest.errors import DatabaseUnavailableError, FixSetupError
 
 Connection = AsyncConnection
@@ -211,7 +212,8 @@ def _engine(url: str, pool_size: int) -> AsyncEngine:
     if parsed.database:
         # A folder of our own is nobody else's on this machine: readers' addresses lie in it.
         Path(parsed.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    engine = create_async_engine(parsed, pool_size=pool_size, max_overflow=pool_size, **_SQLITE_OPTIONS)
+    options = {**_SQLITE_OPTIONS, "connect_args": {**_SQLITE_OPTIONS["connect_args"], "async_creator_fn": connect}}
+    engine = create_async_engine(parsed, pool_size=pool_size, max_overflow=pool_size, **options)
     _listen(engine.sync_engine)
     event.listen(engine.sync_engine, "invalidate", _end_before_close)
     return engine
