@@ -41,6 +41,7 @@ _AT_ONCE = 8
 _PROBLEM_LETTERS = 500
 _LEASE = timedelta(minutes=10)
 _PAGE_SECONDS = 15.0  # who is slower keeps the other pages of its host waiting
+_ASKED_AGAIN_SECONDS = 0.25
 _TOO_MANY_GONE = 3  # so many of one source at once, and most of those looked at: the site is in trouble
 
 
@@ -93,19 +94,34 @@ async def visit_due(visitor: Visitor, *, limit: int = 60) -> Counter[Seen]:
 
 
 async def look_again(visitor: Visitor, article_ids: Collection[int], *, seconds: float = 60.0) -> LookedAgain:
-    """Look at these articles' pages now, for at most `seconds`; what is not done by then is given back."""
+    """Look at these articles' pages now, for at most `seconds`; what is not done by then is given back.
+
+    Pages that somebody else is looking at (another worker does the same for the same edition, or a command) are waited
+    for: an edition that is composed before they are recorded shows what they said before.
+    """
     now = visitor.clock()
     async with visitor.database.begin() as connection:
         turns = await pages.claim_these(connection, article_ids, owner=visitor.owner, now=now, lease_until=now + _LEASE)
     came: Counter[Seen] = Counter()
+    others = set(article_ids) - {turn.article_id for turn in turns}
     try:
         async with asyncio.timeout(seconds):
             await _visit(visitor, turns, came)
+            await _wait_for(visitor, others)
     except TimeoutError:
         async with visitor.database.begin() as connection:
             await pages.give_back(connection, turns, owner=visitor.owner)
     done = sum(came.values()) - came[Seen.FAILED]
     return LookedAgain(came[Seen.REVISED], came[Seen.WITHDRAWN], len(article_ids) - done)
+
+
+async def _wait_for(visitor: Visitor, article_ids: Collection[int]) -> None:
+    """Wait until nobody is looking at these articles' pages any more."""
+    while True:
+        async with visitor.database.read() as connection:
+            if not await pages.are_looked_at(connection, article_ids, now=visitor.clock()):
+                return
+        await asyncio.sleep(_ASKED_AGAIN_SECONDS)
 
 
 async def _visit(visitor: Visitor, turns: Sequence[PageTurn], came: Counter[Seen] | None = None) -> Counter[Seen]:

@@ -98,6 +98,16 @@ async def claim_these(
     return claimed
 
 
+async def are_looked_at(connection: Connection, article_ids: Collection[int], *, now: datetime) -> bool:
+    """Whether somebody is looking at the page of one of these articles at the moment."""
+    ids = sorted(article_ids)
+    for start in range(0, len(ids), _PER_QUERY):
+        held = sa.and_(_p.article_id.in_(ids[start : start + _PER_QUERY]), _p.lease_until > now)
+        if await connection.scalar(sa.select(_p.article_id).where(held).limit(1)) is not None:
+            return True
+    return False
+
+
 async def record_read(
     connection: Connection,
     turn: PageTurn,

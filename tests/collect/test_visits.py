@@ -201,6 +201,30 @@ async def test_looking_again_finds_what_has_changed_meanwhile(site: Site) -> Non
     assert looked == LookedAgain(revised=1, withdrawn=0, missed=0)
 
 
+async def test_looking_again_waits_for_who_is_looking_already(site: Site) -> None:
+    """Two workers, or a worker and a command: who composed at once mailed what the page had said before."""
+    site.serve(1, page())
+    await site.publish(1)
+    await site.visit()
+    asked, answered = asyncio.Event(), asyncio.Event()
+
+    async def slowly(_request: web.Request) -> web.Response:
+        asked.set()
+        await answered.wait()
+        return web.Response(text=page("예산안 설명회 연기"), content_type="text/html")
+
+    site.paper.answer("/news/1", slowly)
+    first = asyncio.create_task(visits.look_again(site.visitor, [1]))
+    await asked.wait()
+    second = asyncio.create_task(visits.look_again(replace(site.visitor, owner="other"), [1]))
+    done, _ = await asyncio.wait({second}, timeout=0.5)
+    assert not done
+    answered.set()
+    await asyncio.gather(first, second)
+    (article,) = await site.articles()
+    assert article.revision == 2
+
+
 async def test_looking_again_ends_in_time(site: Site) -> None:
     """A dead server must not hold up the edition of seven o'clock; what was claimed is free again."""
     site.serve(1, page())
