@@ -169,6 +169,11 @@ class Outbound:
             raise AddressRefusedError(f"{text!r} is not an address that can be fetched.") from error
         if url.scheme not in ("http", "https") or not host:
             raise AddressRefusedError(f"{text!r} is not an http or https address.")
+        if url.raw_user is not None or url.raw_password is not None:
+            raise AddressRefusedError(
+                f"An address at {host} carries a login, which lists, exports and logs would show. Ask the site for one "
+                "that needs none."
+            )
         if not _is_named(self._private, url):
             _check_literal(host)
         return url.with_fragment(None)

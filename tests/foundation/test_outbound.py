@@ -69,6 +69,13 @@ async def test_addresses_of_inner_networks_and_other_schemes_are_refused(url: st
             await outbound.get(url, timeout_seconds=5, max_bytes=1000)
 
 
+async def test_an_address_with_a_login_is_refused_without_repeating_it(outbound: Outbound) -> None:
+    """It would stand in `digest sources list`, in exports and in the log."""
+    with pytest.raises(AddressRefusedError, match="carries a login") as refused:
+        await outbound.get("http://desk:secret-word@gaon.example/rss", timeout_seconds=1, max_bytes=10)
+    assert "secret-word" not in str(refused.value)
+
+
 async def test_a_name_that_points_inside_is_refused() -> None:
     """Anybody can let a public name point at 127.0.0.1."""
 
