@@ -104,7 +104,7 @@ class Sender:
         before = self._lanes.attempts
         async with self._open():
             await self._written()  # what an earlier pass could not write may free what this one is to send
-            while await self._go_on():
+            while await self._go_on() or await self._is_left():
                 await until_any(_BUSY_POLL_SECONDS, self._lanes.changed)
         if not self._journal.is_written:
             raise self._journal.trouble or DatabaseUnavailableError("The ledger does not answer.")
@@ -131,6 +131,11 @@ class Sender:
     async def _written(self) -> None:
         with suppress(TimeoutError):
             await asyncio.wait_for(self._journal.written(), _WRITE_SECONDS)
+
+    async def _is_left(self) -> bool:
+        """Look once more when all that was given back is stored: it waits again, or its reader has left."""
+        await self._written()
+        return await self._go_on()
 
     async def _go_on(self) -> bool:
         """Do what a pass has to do now; False when it is over."""
