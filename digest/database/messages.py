@@ -240,7 +240,7 @@ def _is_in_turn(hour: sa.ColumnElement[int], hours: dict[int, datetime]) -> sa.C
     """Whether a reader's mail goes out with the edition, and at no hour of their own."""
     if not hours:
         return sa.true()
-    return sa.or_(hour.is_(None), hour.not_in(sorted(hours)))
+    return sa.case((hour.is_(None), sa.true()), else_=hour.not_in(sorted(hours)))  # not OR: SQLite looks at both
 
 
 def _keys(*, sqlite: bool) -> sa.CTE:
