@@ -17,7 +17,7 @@ from digest.config import Tls
 from digest.deliver.transport import Envelope
 from digest.deliver.transports.smtp import Relay, SmtpTransport
 from digest.models.deliveries import DeliveryState, Outcome
-from tests.support.relay import hand_over_all, relay_to, send_all
+from tests.support.relay import hand_over_all, open_lane, relay_to, send_all
 from tests.support.smtp_server import CLOSE, NOTHING, SILENCE, HostileServer, Script, trusting_context
 
 pytestmark = pytest.mark.anyio
@@ -148,7 +148,7 @@ async def test_a_lane_takes_two_and_no_more(way: dict[str, Any]) -> None:
 async def test_an_idle_lane_goes_on_later(way: dict[str, Any]) -> None:
     """No time limit runs while nothing is under way."""
     async with HostileServer(_script(way)) as server:
-        lane = await _transport(server, way, timeout_seconds=0.1).open_lane()
+        lane = await open_lane(_transport(server, way, timeout_seconds=0.1))
         outcomes = await hand_over_all(lane, _envelopes(1))
         await asyncio.sleep(0.3)
         outcomes += await hand_over_all(lane, _envelopes(1))
@@ -297,7 +297,7 @@ async def test_a_relay_that_closes_after_each_mail_still_gets_them_all(way: dict
 async def test_a_reply_that_drips_is_not_waited_for_without_end(way: dict[str, Any], stage: str) -> None:
     """The limit is for the whole answer; octets that come do not put it off."""
     async with HostileServer(_script(way)) as server:
-        lane = await _transport(server, way, timeout_seconds=0.3, final_timeout_seconds=0.3).open_lane()
+        lane = await open_lane(_transport(server, way, timeout_seconds=0.3, final_timeout_seconds=0.3))
         server.script.drip_seconds = 0.05
         server.script.replies[stage] = "250 " + "x" * 1000
         if stage == "BODY":
