@@ -318,13 +318,7 @@ _provider = sa.bindparam("provider_", type_=_d.provider.type)
 _is_ours = _d.lease_owner == _owner
 _in_time = sa.or_(_d.deadline_at.is_(None), _d.deadline_at > _now)
 _edition_id = sa.bindparam("edition_id_", type_=_d.edition_id.type)
-_of_edition = sa.and_(
-    _d.edition_id == _edition_id,
-    # What came back from the wire to a message that was replaced meanwhile waits until it is handed over (`renewals`).
-    _d.message_id.not_in(
-        sa.select(messages.c.id).where(messages.c.edition_id == _edition_id, messages.c.replaced_by.is_not(None))
-    ),
-)
+_of_edition = sa.and_(_d.edition_id == _edition_id, walks.is_current(_edition_id))
 _single = _d.edition_id.is_(None)
 _is_due = (
     _d.lane == _lane,

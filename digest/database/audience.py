@@ -24,7 +24,6 @@ from digest.database.tables import (
     delivery_id,
     edition_articles,
     editions,
-    is_of_edition,
     of_edition,
     subscribers,
     subscriptions,
@@ -195,7 +194,6 @@ def _was_sent(earlier: Earlier) -> sa.ColumnElement[bool]:
 def _has_read(told: Told) -> sa.ColumnElement[bool]:
     """Whether one of the messages that showed an article in a wrong state may have reached the reader."""
     return sa.exists().where(
-        is_of_edition,
         deliveries.c.id.in_([delivery_id(each, subscribers.c.id) for each in told.edition_ids]),
         deliveries.c.message_id.in_(told.message_ids),
         deliveries.c.state.in_(_MAY_BE_READ),

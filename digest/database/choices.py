@@ -19,7 +19,6 @@ from digest.database.tables import (
     delivery_id,
     edition_articles,
     editions,
-    is_of_edition,
     is_waiting,
     messages,
     subscribers,
@@ -170,7 +169,6 @@ async def queued(connection: Connection, subscriber_id: int) -> list[Queued]:
         .join(editions, editions.c.id == _d.edition_id)
         .join(messages, messages.c.id == _d.message_id)
         .where(
-            is_of_edition,
             _d.id.in_(_numbers(subscriber_id)),
             is_waiting,
         )
@@ -253,7 +251,6 @@ async def redirect(connection: Connection, subscriber_id: int, *, recipient: str
     moved = await connection.execute(
         sa.update(deliveries)
         .where(
-            is_of_edition,
             _d.id.in_(_numbers(subscriber_id)),
             is_waiting,
         )

@@ -22,7 +22,6 @@ from digest.database.tables import (
     delivery_id,
     editions,
     is_attempting,
-    is_of_edition,
     is_reached,
     is_waiting,
     of_edition,
@@ -76,9 +75,9 @@ def _to_reader(connection: Connection, subscriber_id: int | sa.ScalarSelect[int]
     among = sa.select(delivery_id(editions.c.id, subscriber_id))
     if connection.dialect.name == "postgresql":
         ids = sa.func.array(among.scalar_subquery(), type_=postgresql.ARRAY(sa.BigInteger))
-        of_editions = sa.and_(is_of_edition, _d.id == sa.any_(ids))
+        of_editions = _d.id == sa.any_(ids)
     else:
-        of_editions = sa.and_(is_of_edition, _d.id.in_(among))
+        of_editions = _d.id.in_(among)
     return [sa.and_(which, _d.subscriber_id == subscriber_id) for which in (of_editions, _d.edition_id.is_(None))]
 
 

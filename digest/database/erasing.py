@@ -27,7 +27,6 @@ from digest.database.tables import (
     editions,
     fresh_links,
     is_attempting,
-    is_of_edition,
     is_reached,
     is_waiting,
     kept_mails,
@@ -263,7 +262,7 @@ def _single(address: Address) -> sa.ColumnElement[bool]:
 
 def _to_reader(subscriber_id: int) -> sa.ColumnElement[bool]:
     """The editions' deliveries to a reader, by their numbers, one for each edition."""
-    return sa.and_(is_of_edition, _d.id.in_(sa.select(delivery_id(editions.c.id, subscriber_id))))
+    return sa.and_(_d.id.in_(sa.select(delivery_id(editions.c.id, subscriber_id))))
 
 
 async def _give_up(connection: Connection, which: sa.ColumnElement[bool], *, at: datetime) -> None:

@@ -31,7 +31,6 @@ from digest.database.tables import (
     deliveries,
     delivery_id,
     editions,
-    is_of_edition,
     is_reached,
     is_waiting,
     messages,
@@ -218,6 +217,6 @@ _READERS = sa.select(_s.id, _s.address, _s.language, _may_leave).where(_ours)
 _LEAVE = _leave(_ours, _may_leave)
 _given = given_ids(sqlite=True)
 _numbers = sa.select(delivery_id(editions.c.id, _given.c.value)).join_from(editions, _given, sa.true())
-_DROP_OF_EDITIONS = _drop(is_of_edition, _d.id.in_(_numbers.where(_may_go_out)), is_waiting)
+_DROP_OF_EDITIONS = _drop(_d.id.in_(_numbers.where(_may_go_out)), is_waiting)
 _DROP_SINGLE = _drop(_d.edition_id.is_(None), _theirs, is_reached)
 _QUEUE = {"sqlite": _queue(sqlite=True), "postgresql": _queue(sqlite=False)}

@@ -161,8 +161,8 @@ async def make_deliveries(
     Readers whose variant has no message are left out: for them nothing was left of the edition. `earlier` must be the
     editions that the messages' variants were made with. `zone` is the newspaper's: in it, an hour of a reader's own is
     one of the planned day, and their deadline is as long after it as the others' is after `due_at`. All others are in
-    turn (`walks`). `adverts`: the
-    edition carries some; who has not agreed to them, as it stands now, gets the message without.
+    turn (`walks`). `adverts`: the edition carries some; who has not agreed to them, as it stands now, gets the message
+    without.
     """
     edition = await get_edition(connection, edition_id)
     audience = select_audience(edition, earlier, at=now, zone=zone, adverts=adverts)
@@ -183,12 +183,9 @@ async def make_deliveries(
         "due_at": _by_hour(audience.c.hour, hours, otherwise=due_at),
         "deadline_at": _by_hour(audience.c.hour, hours, otherwise=deadline_at, later_by=deadline_at - due_at),
     }
-    parts = ("language", "format", "sections", "headlines", "words")
+    parts = ["language", "format", "sections", "headlines", "words"]
+    parts += ["had"] * bool(earlier) + ["adverts"] * adverts  # otherwise all keys end alike
     matches = [keys.c[part] == audience.c[part] for part in parts]
-    if earlier:  # otherwise nothing of the past decides a variant, and all keys end alike
-        matches.append(keys.c.had == audience.c.had)
-    if adverts:
-        matches.append(keys.c.adverts == audience.c.adverts)
     rows = sa.select(*columns.values()).select_from(audience).join(keys, sa.and_(*matches))
     if connection.dialect.name == "postgresql":
         rows = await _in_order(connection, rows, audience)

@@ -608,7 +608,6 @@ deliveries = sa.Table(
     sa.Column("reply_status", sa.String(16)),
     sa.Column("reply_text", sa.Text),
 )
-is_of_edition = deliveries.c.edition_id.is_not(None)
 
 
 def delivery_id(edition_id: Any, subscriber_id: Any) -> Any:  # Any: numbers or columns

@@ -52,6 +52,13 @@ def _in_turn(after: sa.ColumnElement[int], before: sa.ColumnElement[int]) -> sa.
     return sa.and_(_d.id > after, _d.id < before, _d.in_turn, is_queued)
 
 
+def is_current(edition_id: sa.ColumnElement[int]) -> sa.ColumnElement[bool]:
+    """Say that a delivery's message was not replaced: what waits for one that was is handed over first (`renewals`)."""
+    replaced = sa.select(messages.c.id).where(messages.c.edition_id == edition_id, messages.c.replaced_by.is_not(None))
+    current: sa.ColumnElement[bool] = _d.message_id.not_in(replaced)
+    return current
+
+
 def begin(edition_id: int) -> sa.Update:
     """Return the statement that opens an edition's walk, for the transaction that makes its deliveries."""
     return sa.update(editions).where(editions.c.id == edition_id).values(walked_to=delivery_id(edition_id, 0))
@@ -215,9 +222,6 @@ _edition_id = sa.bindparam("edition_id_", type_=editions.c.id.type)
 _now = sa.bindparam("now_", type_=Instant)
 _within = _in_turn(sa.bindparam("after_", type_=_d.id.type), sa.bindparam("before_", type_=_d.id.type))
 _is_now = sa.and_(_d.due_at <= _now, sa.or_(_d.deadline_at.is_(None), _d.deadline_at > _now))
-_is_current = _d.message_id.not_in(  # what was replaced waits until it is handed over (`renewals`)
-    sa.select(messages.c.id).where(messages.c.edition_id == _edition_id, messages.c.replaced_by.is_not(None))
-)
 _HOLD = (
     sa.select(editions.c.walked_to)
     .where(editions.c.id == _edition_id, editions.c.walked_to.is_not(None))
@@ -241,7 +245,7 @@ _NEXT = (
         _d.created_at,
         _d.deadline_at,
         _is_now.label("is_now"),
-        _is_current.label("is_current"),
+        is_current(_edition_id).label("is_current"),
     )
     .where(_within)
     .order_by(_d.id)
