@@ -13,6 +13,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from digest.database.connection import Connection
+from digest.database.drops import dropped
 from digest.database.once import insert_once
 from digest.database.tables import (
     deliveries,
@@ -193,12 +194,8 @@ async def drop(connection: Connection, delivery_ids: Collection[int], *, reason:
     """Give up what waits of these; return how many."""
     if not delivery_ids:
         return 0
-    dropped = await connection.execute(
-        sa.update(deliveries)
-        .where(_d.id.in_(delivery_ids), is_waiting)
-        .values(state=DeliveryState.DROPPED, drop_reason=reason, settled_at=at, lease_owner=None, lease_until=None)
-    )
-    return dropped.rowcount
+    which = (_d.id.in_(delivery_ids), is_waiting)
+    return (await connection.execute(dropped(reason, at=at).where(*which))).rowcount
 
 
 async def message_of(connection: Connection, edition_id: int, variant: Variant) -> int | None:

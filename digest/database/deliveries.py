@@ -17,6 +17,7 @@ from sqlalchemy.dialects import postgresql
 
 from digest.database import walks
 from digest.database.connection import Connection
+from digest.database.drops import dropped
 from digest.database.tables import (
     deliveries,
     delivery_id,
@@ -58,11 +59,11 @@ class StoredDelivery:
 
 async def drop_for_subscriber(connection: Connection, subscriber_id: int, *, reason: DropReason, at: datetime) -> int:
     """Give up everything that waits for this reader, claimed or not; return how many."""
-    dropped = 0
+    count = 0
     of_editions, single = _to_reader(connection, subscriber_id)
     for which in (sa.and_(of_editions, is_waiting), sa.and_(single, is_reached)):
-        dropped += await _drop(connection, which, reason=reason, at=at)
-    return dropped
+        count += await _drop(connection, which, reason=reason, at=at)
+    return count
 
 
 def _to_reader(connection: Connection, subscriber_id: int | sa.ScalarSelect[int]) -> list[sa.ColumnElement[bool]]:
@@ -94,19 +95,14 @@ async def drop_late(connection: Connection, *, now: datetime) -> int:
     )
     edition_ids = (await connection.execute(past)).scalars().all()
     which = [sa.and_(_d.edition_id == edition_id, _d.attempted_at.is_not(None)) for edition_id in edition_ids]
-    dropped = 0
+    count = 0
     for each in (*which, _d.edition_id.is_(None)):
-        dropped += await _drop(connection, sa.and_(each, is_reached, is_late), reason=DropReason.TOO_LATE, at=now)
-    return dropped
+        count += await _drop(connection, sa.and_(each, is_reached, is_late), reason=DropReason.TOO_LATE, at=now)
+    return count
 
 
 async def _drop(connection: Connection, which: sa.ColumnElement[bool], *, reason: DropReason, at: datetime) -> int:
-    result = await connection.execute(
-        sa.update(deliveries)
-        .where(which)
-        .values(state=DeliveryState.DROPPED, drop_reason=reason, settled_at=at, lease_owner=None, lease_until=None)
-    )
-    return result.rowcount
+    return (await connection.execute(dropped(reason, at=at).where(which))).rowcount
 
 
 async def finish_editions(connection: Connection, *, now: datetime) -> list[int]:

@@ -18,6 +18,7 @@ from digest.database import consents as ledger
 from digest.database import deliveries as delivery_rows
 from digest.database import raw_mails, shares, suppressions
 from digest.database.connection import Connection
+from digest.database.drops import dropped
 from digest.database.messages import SHARED
 from digest.database.tables import (
     attempts,
@@ -98,7 +99,7 @@ async def erase(connection: Connection, due: Due, *, how: ConsentWay, at: dateti
         await delivery_rows.drop_for_subscriber(connection, subscriber_id, reason=DropReason.LEFT, at=at)
     singles = [_single(address) for address in named]
     for which in singles:
-        await _give_up(connection, sa.and_(which, is_reached), at=at)
+        await connection.execute(dropped(DropReason.LEFT, at=at).where(which, is_reached))
     theirs = [*(_to_reader(each) for each in readers), *singles]
     if await _any_on_the_wire(connection, theirs):
         return Erased(on_the_wire=True)
@@ -263,14 +264,6 @@ def _single(address: Address) -> sa.ColumnElement[bool]:
 def _to_reader(subscriber_id: int) -> sa.ColumnElement[bool]:
     """The editions' deliveries to a reader, by their numbers, one for each edition."""
     return sa.and_(_d.id.in_(sa.select(delivery_id(editions.c.id, subscriber_id))))
-
-
-async def _give_up(connection: Connection, which: sa.ColumnElement[bool], *, at: datetime) -> None:
-    await connection.execute(
-        sa.update(deliveries)
-        .where(which)
-        .values(state="dropped", drop_reason=DropReason.LEFT, settled_at=at, lease_owner=None, lease_until=None)
-    )
 
 
 async def _any_on_the_wire(connection: Connection, theirs: Sequence[sa.ColumnElement[bool]]) -> bool:

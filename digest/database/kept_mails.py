@@ -15,6 +15,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from digest.addresses import Address, parse
 from digest.database.connection import Connection, PlainConnection
+from digest.database.drops import dropped
 from digest.database.tables import deliveries, is_waiting, kept_mails, messages
 from digest.models.deliveries import DeliveryState, DropReason, Reply
 
@@ -52,12 +53,8 @@ def seed_key(edition_id: int, *, composed_anew_at: datetime | None = None) -> st
 
 async def drop_seeds(connection: Connection, edition_id: int, *, reason: DropReason, at: datetime) -> int:
     """Give up the seeds of an edition that were not begun; return how many."""
-    dropped = await connection.execute(
-        sa.update(deliveries)
-        .where(_is_seed(edition_id), is_waiting)
-        .values(state=DeliveryState.DROPPED, drop_reason=reason, settled_at=at, lease_owner=None, lease_until=None)
-    )
-    return dropped.rowcount
+    which = (_is_seed(edition_id), is_waiting)
+    return (await connection.execute(dropped(reason, at=at).where(*which))).rowcount
 
 
 def keep(connection: PlainConnection, mails: Mapping[int, bytes], *, at: datetime) -> None:

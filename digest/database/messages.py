@@ -19,6 +19,7 @@ from digest.database import suppressions, walks
 from digest.database.audience import Past, select_audience
 from digest.database.connection import Connection, tell_of_mail
 from digest.database.domains import provider_of
+from digest.database.drops import dropped
 from digest.database.editions import get_edition
 from digest.database.many import given_rows, rows_for
 from digest.database.once import insert_once
@@ -275,11 +276,8 @@ async def keeps_copy(connection: Connection, message_id: int) -> bool:
 
 async def drop_waiting(connection: Connection, edition_id: int, *, reason: DropReason, at: datetime) -> int:
     """Give up every delivery of an edition that was not begun; return how many. What is on the wire is left alone."""
-    dropped = sa.update(deliveries).values(
-        state=DeliveryState.DROPPED, drop_reason=reason, settled_at=at, lease_owner=None, lease_until=None
-    )
     parts = await walks.waiting_parts(connection, edition_id)
-    return sum([(await connection.execute(dropped.where(which))).rowcount for which in parts])
+    return sum([(await connection.execute(dropped(reason, at=at).where(which))).rowcount for which in parts])
 
 
 async def move_deadline(connection: Connection, edition_id: int, *, deadline_at: datetime) -> int:

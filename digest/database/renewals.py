@@ -13,8 +13,9 @@ import sqlalchemy as sa
 
 from digest.database import walks
 from digest.database.connection import Connection
+from digest.database.drops import dropped
 from digest.database.tables import deliveries, editions, messages
-from digest.models.deliveries import DeliveryState, DropReason
+from digest.models.deliveries import DropReason
 from digest.models.editions import EditionState
 
 _COMPOSED = (EditionState.RELEASED, EditionState.SENDING, EditionState.HELD)
@@ -87,14 +88,7 @@ async def hand_over(connection: Connection, edition_id: int, old: int, new: int)
 
 async def drop(connection: Connection, edition_id: int, old: int, *, at: datetime) -> int:
     """Give up what waits for a message of which nothing is left; return how many."""
-    dropped = sa.update(deliveries).values(
-        state=DeliveryState.DROPPED,
-        drop_reason=DropReason.WITHDRAWN,
-        settled_at=at,
-        lease_owner=None,
-        lease_until=None,
-    )
-    return await _of_waiting(connection, edition_id, old, dropped)
+    return await _of_waiting(connection, edition_id, old, dropped(DropReason.WITHDRAWN, at=at))
 
 
 async def _of_waiting(connection: Connection, edition_id: int, message_id: int, change: sa.Update) -> int:

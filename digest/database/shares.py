@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from digest.addresses import parse
 from digest.database.connection import Connection, PlainConnection
+from digest.database.drops import dropped
 from digest.database.identity import link_key
 from digest.database.once import insert_once
 from digest.database.tables import (
@@ -24,7 +25,7 @@ from digest.database.tables import (
     shares,
     suppressions,
 )
-from digest.models.deliveries import DeliveryState, DropReason, Lane
+from digest.models.deliveries import DropReason, Lane
 from digest.models.shares import NewShare, Share, ShareState
 
 _s = shares.c
@@ -122,20 +123,13 @@ def drop_refused(connection: PlainConnection, *, now: datetime) -> int:
     to_friend = sa.and_(_s.delivery_id == deliveries.c.id, _wants_none(_s.recipient_hash))
     to_sender = sa.and_(_s.confirm_delivery_id == deliveries.c.id, _wants_none(_s.sender_hash))
     result = connection.execute(
-        sa.update(deliveries)
+        dropped(DropReason.SUPPRESSED, at=now)
         # Without the edition SQLite and PostgreSQL would walk over all that waits of editions.
         .where(
             deliveries.c.edition_id.is_(None),
             deliveries.c.lane == Lane.SHARE,
             is_reached,
             sa.exists().where(sa.or_(to_friend, to_sender)),
-        )
-        .values(
-            state=DeliveryState.DROPPED,
-            drop_reason=DropReason.SUPPRESSED,
-            settled_at=now,
-            lease_owner=None,
-            lease_until=None,
         )
     )
     return result.rowcount

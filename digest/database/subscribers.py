@@ -15,6 +15,7 @@ from digest.addresses import Address
 from digest.database import suppressions
 from digest.database.connection import Connection, server_time
 from digest.database.domains import provider_of
+from digest.database.drops import dropped
 from digest.database.once import insert_once
 from digest.database.tables import (
     deliveries,
@@ -27,7 +28,7 @@ from digest.database.tables import (
     subscriptions,
 )
 from digest.errors import NotFoundError, SuppressedError
-from digest.models.deliveries import DeliveryState, DropReason
+from digest.models.deliveries import DropReason
 from digest.models.readers import Format, Subscriber, SubscriberState
 
 _ENDED = (SubscriberState.LEFT, SubscriberState.STOPPED, SubscriberState.EXPIRED)
@@ -176,17 +177,7 @@ async def remove_by_consent(connection: Connection, consent: str) -> int:
     )
     at = await server_time(connection)
     for which in (of_editions, single):
-        await connection.execute(
-            sa.update(deliveries)
-            .where(which)
-            .values(
-                state=DeliveryState.DROPPED,
-                drop_reason=DropReason.LEFT,
-                settled_at=at,
-                lease_owner=None,
-                lease_until=None,
-            )
-        )
+        await connection.execute(dropped(DropReason.LEFT, at=at).where(which))
     result = await connection.execute(sa.delete(subscribers).where(subscribers.c.consent == consent))
     return result.rowcount
 
