@@ -11,13 +11,14 @@ import sqlalchemy as sa
 
 from digest.config import Settings
 from digest.database import Database, migrate
-from tests.support import costs, postgres, scratch
+from tests.support import costs, instants, postgres, scratch
 from tests.support.clock import StoppedClock
 from tests.support.lending import Lender
 from tests.support.settings import make_settings
 
 pytest_plugins = ("tests.support.patience",)  # a test that hangs ends
 scratch.keep_in_memory()
+instants.watch()
 SAMPLES = Path(__file__).resolve().parents[2] / "shared" / "samples"
 
 

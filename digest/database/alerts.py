@@ -36,7 +36,7 @@ async def raise_alert(connection: Connection, matter: str, text: str, *, at: dat
             text=text,
             last_at=at,
             count=sa.case((alerts.c.resolved_at.is_(None), alerts.c.count + 1), else_=1),
-            first_at=sa.case((alerts.c.resolved_at.is_(None), alerts.c.first_at), else_=at),
+            first_at=sa.case((alerts.c.resolved_at.is_(None), alerts.c.first_at), else_=sa.literal(at, Instant)),
             resolved_at=None,
         )
     )

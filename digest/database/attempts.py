@@ -20,7 +20,7 @@ by side: a claim, a mark and its end that disagree lose a mail or send it twice.
 """
 
 from collections.abc import Callable, Collection, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeVar
 
@@ -35,6 +35,7 @@ from digest.database.tables import (
     attempts,
     deliveries,
     editions,
+    from_microseconds,
     is_attempting,
     is_reached,
     is_waiting,
@@ -263,10 +264,9 @@ def _claim_due_of(
     *,
     allowed: paces.Allowance | None,
     turn: int,
-) -> list[tuple[Any, ...]]:  # Any: a row of `_CLAIM`, with its provider
+) -> list[tuple[Any, ...]]:  # Any: a row of `_claim`, with its provider
     """Claim what the index of what waits has due, provider by provider."""
-    of_edition, single = _CLAIM[connection.dialect.name]
-    statement = single if source.edition_id is None else of_edition
+    statement = _CLAIM_SINGLE if source.edition_id is None else _CLAIM_OF_EDITION
     found: list[tuple[Any, ...]] = []
     for provider in _in_turn(_providers_due(connection, source.edition_id, about["lane_"], about["now_"]), turn):
         wanted = limit - len(found)
@@ -367,11 +367,9 @@ _TOLD = (
     _d.created_at,
     _d.deadline_at,
 )
-_TIMES = frozenset({_d.due_at, _d.created_at, _d.deadline_at})
 
 
-def _claim(which: sa.ColumnElement[bool], *, sqlite: bool) -> sa.UpdateBase:
-    """SQLite tells times as it stores them: an edition's are the same for all of its rows, and read once (`_time`)."""
+def _claim(which: sa.ColumnElement[bool]) -> sa.UpdateBase:
     due = (
         sa.select(_d.id)
         .where(which, _d.provider == _provider, *_is_due)
@@ -384,15 +382,12 @@ def _claim(which: sa.ColumnElement[bool], *, sqlite: bool) -> sa.UpdateBase:
         sa.update(deliveries)
         .where(_d.id.in_(sa.select(due.c.id)))
         .values(state=DeliveryState.QUEUED, lease_owner=_owner, lease_until=_lease_until)
-        .returning(*(sa.type_coerce(column, sa.Text) if sqlite and column in _TIMES else column for column in _TOLD))
+        .returning(*_TOLD)
     )
 
 
 _DUE_SINGLE, _DUE_OF_EDITION = _due(_single), _due(_of_edition)
-_CLAIM: dict[str, tuple[sa.UpdateBase, sa.UpdateBase]] = {
-    name: (_claim(_of_edition, sqlite=name == "sqlite"), _claim(_single, sqlite=name == "sqlite"))
-    for name in ("sqlite", "postgresql")
-}
+_CLAIM_OF_EDITION, _CLAIM_SINGLE = _claim(_of_edition), _claim(_single)
 
 _may_go_out = sa.or_(
     # Only an edition that was released and is not held or cancelled meanwhile goes out; other mails always do.
@@ -477,6 +472,6 @@ def _delivery(row: tuple[Any, ...], edition_id: int | None, lane: Lane) -> Deliv
 
 
 @lru_cache(maxsize=64)
-def _time(stored: str | datetime) -> datetime:
-    """Read a time as `_claim` tells it."""
-    return datetime.fromisoformat(stored).replace(tzinfo=UTC) if isinstance(stored, str) else stored
+def _time(stored: int | datetime) -> datetime:
+    """Read a time as `_claim` tells it; an edition's are the same for all of its rows."""
+    return from_microseconds(stored) if isinstance(stored, int) else stored

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from digest.database.connection import Connection
-from digest.database.tables import counters
+from digest.database.tables import Instant, counters
 
 MOST_WITHIN = 20
 _STAMP = 13  # digits: milliseconds since 1970
@@ -45,7 +45,7 @@ async def claim(
     statement = insert(counters).values(scope=scope, key=key, window_at=now, count=1, last_at=now)
     counted = {
         "count": sa.case((in_same, _c.count + 1), else_=1),
-        "window_at": sa.case((in_same, _c.window_at), else_=now),
+        "window_at": sa.case((in_same, _c.window_at), else_=sa.literal(now, Instant)),
         "last_at": now,
     }
     result = await connection.execute(

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from digest.database import articles as article_rows
 from digest.database.connection import Connection
 from digest.database.once import insert_once
-from digest.database.tables import articles, edition_articles, editions
+from digest.database.tables import Instant, articles, edition_articles, editions
 from digest.errors import NotFoundError
 from digest.models.articles import MostRead
 from digest.models.editions import Edition, EditionState, PlacedArticle, Placement, Role, Slot
@@ -152,7 +152,7 @@ async def take_open(connection: Connection, edition_id: int, *, now: datetime) -
 
     The cut-off becomes the moment of choosing where that is later: a late edition brings what was collected until then.
     """
-    cutoff_at = sa.case((editions.c.cutoff_at < now, now), else_=editions.c.cutoff_at)
+    cutoff_at = sa.case((editions.c.cutoff_at < now, sa.literal(now, Instant)), else_=editions.c.cutoff_at)
     taken = await connection.execute(
         sa.update(editions)
         .where(editions.c.id == edition_id, editions.c.state == EditionState.OPEN)

@@ -19,7 +19,7 @@ import sqlalchemy as sa
 
 from digest.database.connection import Connection
 from digest.database.once import insert_once
-from digest.database.tables import articles, edition_articles, editions, slots, sources
+from digest.database.tables import Instant, articles, edition_articles, editions, slots, sources
 from digest.models.editions import Role
 from digest.models.sources import Purpose, SourceState
 
@@ -51,7 +51,8 @@ async def keep_in_step(connection: Connection, names: Collection[str], *, now: d
     await connection.execute(gone)
     begins_anew = slots.c.gone_at < now - FORGOTTEN_AFTER
     back = sa.update(slots).where(is_named, slots.c.gone_at.is_not(None))
-    await connection.execute(back.values(gone_at=None, since_at=sa.case((begins_anew, now), else_=slots.c.since_at)))
+    since_at = sa.case((begins_anew, sa.literal(now, Instant)), else_=slots.c.since_at)
+    await connection.execute(back.values(gone_at=None, since_at=since_at))
 
 
 async def get_history(connection: Connection, name: str, *, until: datetime) -> SlotHistory | None:

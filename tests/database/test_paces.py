@@ -185,7 +185,7 @@ async def test_what_is_held_back_is_not_walked_through(database: Database, clock
     await _edition(database, clock, *["a.example"] * 3)
     values = {"edition_id_": 1, "lane_": Lane.BULK, "now_": clock(), "owner_": "a", "lease_until_": clock()}
     values |= {"provider_": "a.example", "limit_": 5}
-    claim, _ = attempts._CLAIM[database.engine.dialect.name]
+    claim = attempts._CLAIM_OF_EDITION
     for statement in (attempts._DUE_OF_EDITION, claim):
         compiled = statement.compile(
             dialect=database.engine.dialect if not database.is_sqlite else database.plain_engine.dialect  # type: ignore[union-attr]
