@@ -6,11 +6,12 @@ one-click: its body is not even looked at, since mail providers send it in two e
 and the token in the path is the whole authority. What was refused and why is the same for everyone who asks.
 
 An edition's page is the same for every reader and holds nothing about any of them; articles withdrawn since are left
-out of it.
+out of it. Where it would be too large for a phone in the country, its excerpts are shorter than the mail's.
 """
 
 import asyncio
-from collections.abc import Mapping
+import bisect
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -23,7 +24,8 @@ from starlette.routing import BaseRoute, Route
 from digest.addresses import Address
 from digest.clock import Clock
 from digest.compose import composer
-from digest.compose.view import view
+from digest.compose.shorten import shortened, with_headlines
+from digest.compose.view import EditionView, view
 from digest.config import Settings
 from digest.database import Database, editions, migrate
 from digest.errors import BadTokenError, NotFoundError
@@ -38,6 +40,7 @@ from digest.web.outbox import is_near
 from digest.web.templating import Templates
 
 LATEST_EDITIONS = 20
+MAX_EDITION_BYTES = 29_500  # of a page, for phones in the country: without pictures, style and icon
 READY_TIMEOUT_SECONDS = 5
 
 _KEPT_A_YEAR = "public, max-age=31536000, immutable"
@@ -112,12 +115,12 @@ class Pages:
                 return None
         if not editions.is_public(edition):
             return None
-        context = {
-            "view": view(self.settings, edition, articles, language),
-            "planned_at": edition.planned_at,
-            "allows_picture": self.policy.allows_picture,
-        }
-        return self.templates.render("edition.html", {**context, "language": language})
+
+        def rendered(shown: EditionView) -> str:
+            context = {"view": shown, "planned_at": edition.planned_at, "allows_picture": self.policy.allows_picture}
+            return self.templates.render("edition.html", {**context, "language": language})
+
+        return _that_fits(view(self.settings, edition, articles, language), rendered)
 
     async def unsubscribe(self, request: Request) -> Response:
         """Show the page with the one button, or leave."""
@@ -176,6 +179,26 @@ class Pages:
         context = {"status": status, "matter": matter}
         fixed = {**_NOT_KEPT, **headers}
         return self.templates.page("error.html", context, language=language, status=status, headers=fixed)
+
+
+def _that_fits(whole: EditionView, rendered: Callable[[EditionView], str]) -> str:
+    """Render an edition with texts so short, at last with so many headlines in their stead, that its page is small."""
+
+    def excess_bytes(page: str) -> int:
+        return len(page.encode()) - MAX_EDITION_BYTES
+
+    page = rendered(whole)
+    if excess_bytes(page) <= 0:
+        return page
+    shorter = shortened(whole, excess_bytes(page))
+    page = rendered(shorter)
+    if excess_bytes(page) <= 0:
+        return page
+    counts = range(sum(len(section.articles) for section in shorter.sections) + 1)
+    fits = bisect.bisect_left(
+        counts, True, key=lambda count: excess_bytes(rendered(with_headlines(shorter, count))) <= 0
+    )
+    return rendered(with_headlines(shorter, min(fits, counts[-1])))
 
 
 def _context_of_left(masked_address: str) -> dict[str, object]:

@@ -56,7 +56,7 @@ async def test_page_shows_what_the_mail_shows(page: LexborHTMLParser) -> None:
     assert words(page, ".lead .subheads li") == ["3년 만에 열려"]
     assert "도서관 야간 개방" in words(page, ".piece h3")
     assert words(page, ".briefs li") == ["의회 오늘 개회"]
-    assert words(page, ".lead .link") == [page.css_first(".lead .link a").attributes["href"]]  # type: ignore[union-attr]
+    assert words(page, ".lead .link") == [page.css_first(".lead h3 a").attributes["href"]]  # type: ignore[union-attr]
     assert "2026년 11월 23일 월요일" in words(page, "h1.dateline")[0]
 
 
@@ -152,21 +152,57 @@ async def test_front_page_lists_public_editions_newest_first(
     assert [node.attributes["href"] for node in page.css(".rows a")] == [f"/editions/{new}", f"/editions/{old}"]
 
 
-async def test_page_of_an_edition_stays_small(
-    client: httpx2.AsyncClient, database: Database, clock: StoppedClock
-) -> None:
-    """Without its pictures a page has less than 30 kB; an edition of a usual size is no exception."""
+async def long_page(
+    client: httpx2.AsyncClient, database: Database, clock: StoppedClock, count: int, excerpts: list[str]
+) -> httpx2.Response:
+    """The page of an edition with so many articles, in sections of ten, all that an article can have with each."""
     async with database.begin() as connection:
         edition = await rows.add_edition(connection, at=clock())
         source = await rows.add_source(connection, at=clock())
-        for number in range(20):
+        for number in range(count):
             await rows.place_article(
                 connection,
                 edition,
                 source,
-                f"{number}번째 기사의 제목은 이만큼 깁니다",
+                f"{number}번째 기사의 제목은 ‘이만큼’ 길어서 한 줄에 다 들어가지 않을 때가 많습니다",
                 at=clock(),
                 position=number,
-                excerpt="가" * 200,
+                section=f"{number // 10}면",
+                excerpt=excerpts[number % len(excerpts)],
+                subheads=("첫째 부제목도 이만큼 깁니다", "둘째 부제목도 이만큼 깁니다"),
+                picture=Picture(
+                    "https://img.gaon.example/a.jpg", "사진을 설명하는 한 문장입니다. (그림=가온일보)", 800, 600
+                ),
+                modified_at=clock(),
             )
-    assert len((await client.get(f"/editions/{edition}")).content) < 30_000
+    return await client.get(f"/editions/{edition}")
+
+
+@pytest.mark.parametrize("count", [12, 24, 60])
+async def test_page_of_an_edition_stays_small(
+    client: httpx2.AsyncClient, database: Database, clock: StoppedClock, count: int
+) -> None:
+    """Without its pictures a page has less than 30 kB; no edition is an exception, whatever it holds."""
+    answer = await long_page(client, database, clock, count, ["가" * 200])
+    assert len(answer.content) < 30_000
+    assert answer.text.count("번째 기사의 제목은") >= count
+
+
+async def test_texts_of_a_large_page_are_cut_alike(
+    client: httpx2.AsyncClient, database: Database, clock: StoppedClock
+) -> None:
+    """A short text stays whole, and no article has none while another has 200 letters."""
+    page = LexborHTMLParser((await long_page(client, database, clock, 24, ["가" * 200, "나" * 60])).text)
+    texts = {node.text() for node in page.css(".piece > p:not(.meta, .quiet)")}
+    assert "나" * 60 in texts
+    assert len(texts) == 2
+    assert all(len(text) >= 60 for text in texts)
+
+
+async def test_articles_of_a_huge_page_become_headlines_from_the_end(
+    client: httpx2.AsyncClient, database: Database, clock: StoppedClock
+) -> None:
+    """What an editor put first is what readers see most of."""
+    page = LexborHTMLParser((await long_page(client, database, clock, 60, ["가" * 200])).text)
+    assert words(page, ".piece h3")[0].startswith("0번째")
+    assert words(page, ".briefs li")[-1].startswith("59번째")
