@@ -303,6 +303,33 @@ async def test_reader_who_changes_while_it_is_rendered_is_not_missed(
     assert await variant_of(database, edition, "lee") == "ko|html||"
 
 
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+async def test_reader_who_comes_as_another_leaves_while_it_is_released_is_not_missed(
+    database: Database, settings: Settings, clock: StoppedClock, newsroom: Newsroom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There are as many readers as deliveries, and yet one of them has none."""
+    await newsroom.publish("예산안")
+    await newsroom.subscribe("kim", "lee")
+    await editor.open_now(database, settings, settings.editions[0], clock=clock)
+    make = messages.make_deliveries
+    times = []
+
+    async def make_and_let_somebody_come(*given: Any, **named: Any) -> int:  # Any: as `make_deliveries`
+        made = await make(*given, **named)
+        if not times:
+            async with database.begin() as connection:
+                query = sa.update(subscribers_table).where(subscribers_table.c.address == "kim@reader.example")
+                await connection.execute(query.values(state=SubscriberState.LEFT))
+            await newsroom.subscribe("park")
+        times.append(made)
+        return made
+
+    monkeypatch.setattr(messages, "make_deliveries", make_and_let_somebody_come)
+    (edition,) = await editor.advance(database, settings, Renderer(None), clock=clock)
+    assert times == [2, 2]
+    assert await variant_of(database, edition, "park") == "ko|html||"
+
+
 class RendererThatLetsSomethingHappen(Renderer):
     """Renders as always, and runs `act` before its first text."""
 
