@@ -17,6 +17,7 @@ from datetime import datetime
 
 import uvicorn
 from rich.console import Console
+from starlette.applications import Starlette
 
 from digest import events, links
 from digest.config import Settings
@@ -35,6 +36,9 @@ from digest.web import app
 
 _FIRST_EDITION_SECONDS = 60
 _CLOSE_SECONDS = 1
+# An idle connection is the proxy's to close: where we close it while a request is on its way, nobody answers, and a
+# POST is not tried again. Caddy keeps them for two minutes, nginx for one.
+_KEEPS_SECONDS = 130
 _LISTEN_TODO = {
     errno.EADDRINUSE: "Is it running already? Otherwise set WEB_PORT to a free port.",
     errno.EACCES: "Set WEB_PORT to a port from 1024 on; others belong to the system.",
@@ -125,16 +129,7 @@ async def _pages(house: House, sample_started_at: datetime | None) -> AsyncItera
         outbox_dir=None if settings.has_relay else settings.data_dir / OUTBOX_FOLDER,
         metrics=Metrics(house.database, house.clock).exposition,
     )
-    config = uvicorn.Config(
-        application,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,  # `web.proxies` does it, and believes named ones only
-        lifespan="off",
-        timeout_graceful_shutdown=_CLOSE_SECONDS,
-    )
-    server = _Server(config)
+    server = _Server(_config(application))
     await asyncio.to_thread(application.state.prepare)
     serving = asyncio.create_task(server.serve(sockets=[listening]))
     await asyncio.sleep(0)  # the socket listens already; whoever comes before the server is ready waits in its queue
@@ -144,6 +139,19 @@ async def _pages(house: House, sample_started_at: datetime | None) -> AsyncItera
     finally:
         server.should_exit = True
         await serving
+
+
+def _config(application: Starlette) -> uvicorn.Config:
+    return uvicorn.Config(
+        application,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,  # `web.proxies` does it, and believes named ones only
+        lifespan="off",
+        timeout_keep_alive=_KEEPS_SECONDS,
+        timeout_graceful_shutdown=_CLOSE_SECONDS,
+    )
 
 
 def _listen(settings: Settings) -> socket.socket:

@@ -1,12 +1,13 @@
-"""The socket the pages listen on."""
+"""The socket the pages listen on, and how long a connection to it is kept."""
 
 import asyncio
 import socket
 
 import pytest
+from starlette.applications import Starlette
 
 from benchmarks import tools
-from digest.operate.run import _listen
+from digest.operate.run import _config, _listen
 from tests.support.settings import make_settings
 
 pytestmark = pytest.mark.anyio
@@ -28,3 +29,8 @@ async def test_answers_on_kept_open_connections_are_sent_at_once() -> None:
         writer.close()
 
     assert sends_at_once
+
+
+async def test_idle_connections_are_kept_for_longer_than_proxies_keep_them() -> None:
+    """What we close while a proxy sends a request over it is a reader's one click that nobody answers."""
+    assert _config(Starlette()).timeout_keep_alive > 120  # Caddy's; nginx's is 60
