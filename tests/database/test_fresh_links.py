@@ -1,6 +1,7 @@
-"""Changing an address: one address is one reader's, whoever asks for it at the same moment."""
+"""Mailed links and changing an address: each works once, whoever asks for it at the same moment."""
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
@@ -8,12 +9,31 @@ import sqlalchemy as sa
 from digest.addresses import parse
 from digest.database import Database, fresh_links
 from digest.database.tables import subscribers
+from digest.models.readers import LinkMatter
 from tests.support.clock import StoppedClock
 from tests.support.rows import add_subscriber
 
 pytestmark = pytest.mark.anyio
 
 NEW = parse("new@naver.example")
+
+
+async def test_link_is_used_once_and_in_its_time(database: Database, clock: StoppedClock) -> None:
+    """Two who press it at the same moment have both seen it unused: the update decides."""
+    async with database.begin() as connection:
+        kim = await add_subscriber(connection, at=clock())
+        for delivery_id in (1, 2):
+            await fresh_links.add(
+                connection,
+                delivery_id=delivery_id,
+                subscriber_id=kim,
+                matter=LinkMatter.MANAGE,
+                at=clock(),
+                expires_at=clock() + timedelta(minutes=30),
+            )
+        assert await fresh_links.use(connection, 1, at=clock())
+        assert not await fresh_links.use(connection, 1, at=clock())
+        assert not await fresh_links.use(connection, 2, at=clock() + timedelta(minutes=30))
 
 
 async def test_of_two_who_take_an_address_at_once_one_gets_it(database: Database, clock: StoppedClock) -> None:

@@ -261,6 +261,22 @@ async def test_who_was_mistyped_first_cannot_confirm_after_another_address_was_a
     assert (await client.post(await newest_link(database, settings))).status_code == 200
 
 
+async def test_new_address_that_was_suppressed_meanwhile_is_not_taken(
+    client: httpx2.AsyncClient, database: Database, settings: Settings, *, clock: StoppedClock, path: str
+) -> None:
+    """Whoever reads it said no after the mail had gone there; the button in that mail must not undo it."""
+    link = await asked_link(client, database, settings, path)
+    await client.post(link, data={"act": "address", "address": "kim@daum.example"})
+    async with database.begin() as connection:
+        forbidden = address_hash(settings, addresses.parse("kim@daum.example"))
+        await suppressions.suppress(connection, forbidden, SuppressionReason.COMPLAINED, at=clock())
+
+    assert (await client.post(await newest_link(database, settings))).status_code == 410
+
+    async with database.read() as connection:
+        assert await connection.scalar(sa.select(subscribers.c.address)) == "hong@naver.example"
+
+
 @pytest.mark.parametrize("other", ["free@daum.example", "taken@daum.example", "suppressed@daum.example"])
 async def test_new_address_is_answered_the_same_and_mailed_only_if_it_may_be(
     client: httpx2.AsyncClient,

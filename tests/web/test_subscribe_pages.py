@@ -11,10 +11,11 @@ import pytest
 import sqlalchemy as sa
 from selectolax.lexbor import LexborHTMLParser
 
-from digest import links
+from digest import addresses, links
 from digest.config import Settings
 from digest.database import Database, suppressions
 from digest.database.tables import consents, deliveries, messages, signups, subscribers
+from digest.hashes import address_hash
 from digest.models.consents import ConsentAct, ConsentWay, SuppressionReason
 from digest.models.deliveries import MessageKind
 from digest.models.readers import SubscriberState
@@ -78,6 +79,34 @@ async def test_address_ruled_out_since_it_asked_is_not_confirmed(
     await client.post(path)
 
     assert await count(database, subscribers) == 0
+
+
+async def test_address_that_was_ruled_out_is_asked_nothing(
+    client: httpx2.AsyncClient, database: Database, settings: Settings, clock: StoppedClock
+) -> None:
+    """A mail that asks whether they want mails is one too many; the page does not tell it (T14)."""
+    async with database.begin() as connection:
+        hashed = address_hash(settings, addresses.parse("hong@gaon.example"))
+        await suppressions.suppress(connection, hashed, SuppressionReason.PERSON, at=clock())
+
+    assert (await sign_up(client, clock)).status_code == 200
+
+    assert (await count(database, signups), await count(database, deliveries)) == (0, 0)
+
+
+async def test_who_confirms_anew_is_written_to_again(
+    client: httpx2.AsyncClient, database: Database, settings: Settings, clock: StoppedClock
+) -> None:
+    """Their own word takes back what a bounce or a complaint had ended; else their notice and editions never go out."""
+    hashed = address_hash(settings, addresses.parse("hong@gaon.example"))
+    async with database.begin() as connection:
+        await suppressions.suppress(connection, hashed, SuppressionReason.COMPLAINED, at=clock())
+    await sign_up(client, clock)
+
+    await client.post(await confirm_path(database, settings))
+
+    async with database.read() as connection:
+        assert not await suppressions.is_suppressed(connection, hashed)
 
 
 async def test_signing_up_confirms_by_button_only(
