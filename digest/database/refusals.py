@@ -1,51 +1,90 @@
 """How many mails of an edition were refused for what they are, one after the other, by all workers together.
 
-Each worker counts for itself in memory (`deliver.breaker`). What it hears is added up in the edition's row as well, so
-that several workers together hold an edition as soon as one alone would. An acceptance writes nothing here: whether one
-came in between is looked up only when there are enough refusals to decide on.
+Each worker counts for itself in memory (`deliver.breaker`). What it hears is added up here as well, so that several
+workers together stop as soon as one alone would: since a place took a mail of it, and since anybody did (`EVERYWHERE`).
+A place is a provider, or a domain of no large one. An acceptance writes nothing here: whether one came in between is
+looked up only when there are enough refusals to decide on. The edition's own row is left alone: who walks holds it.
 """
 
+from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 
 from digest.database.connection import Connection
-from digest.database.tables import Instant, deliveries, editions, of_edition
+from digest.database.tables import deliveries, editions, of_edition, refusals
 from digest.models.deliveries import DeliveryState
 
-_e, _d = editions.c, deliveries.c
+EVERYWHERE = ""
+_e, _d, _r = editions.c, deliveries.c, refusals.c
+_place = sa.case((_d.provider != "", _d.provider), else_=_d.domain)
+
+
+@dataclass(frozen=True, slots=True)
+class InARow:
+    """So many refusals in a row, the first of them at `since`."""
+
+    count: int
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What stands in the ledger after a refusal: the edition's row, that of the place, and the longest of any place."""
+
+    everywhere: InARow
+    there: InARow
+    most_at: str
+    longest: int
 
 
 async def count(
-    connection: Connection, edition_id: int, *, at: datetime, begins_anew: bool
-) -> tuple[int, datetime] | None:
-    """Count one more refusal; return how many there are in a row and since when, None if there is no such edition.
+    connection: Connection, edition_id: int, place: str, *, at: datetime, begins_anew: bool, begins_anew_there: bool
+) -> Counted:
+    """Count one more refusal.
 
-    `begins_anew`: whoever tells it has had a mail of the edition accepted since it told of one before.
+    `begins_anew`: whoever tells it has had a mail of the edition accepted since it told of one before;
+    `begins_anew_there`: it was accepted at that place.
     """
-    first_at = sa.literal(at, Instant)
-    values = (
-        {"refusals": sa.literal(1), "refused_at": first_at}
-        if begins_anew
-        else {"refusals": _e.refusals + 1, "refused_at": sa.func.coalesce(_e.refused_at, first_at)}
-    )
-    counted = await connection.execute(
-        sa.update(editions).where(_e.id == edition_id).values(**values).returning(_e.refusals, _e.refused_at)
-    )
-    row = counted.one_or_none()
-    return None if row is None else (row.refusals, row.refused_at)
+    everywhere = await _count(connection, edition_id, EVERYWHERE, at, begins_anew=begins_anew)
+    there = await _count(connection, edition_id, place, at, begins_anew=begins_anew_there)
+    of_places = sa.select(_r.place, _r.in_a_row).where(_r.edition_id == edition_id, _r.place != EVERYWHERE)
+    most = (await connection.execute(of_places.order_by(_r.in_a_row.desc()).limit(1))).one()
+    return Counted(everywhere, there, most.place, most.in_a_row)
 
 
-async def is_taken_since(connection: Connection, edition_id: int, since: datetime) -> bool:
-    """Whether anybody has taken a mail of the edition since then. Walks over the edition, so ask seldom."""
-    accepted = sa.exists().where(
-        of_edition(edition_id),
-        _d.state == DeliveryState.ACCEPTED,
-        _d.settled_at > since,
-    )
-    return bool(await connection.scalar(sa.select(accepted)))
+async def _count(connection: Connection, edition_id: int, place: str, at: datetime, *, begins_anew: bool) -> InARow:
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    one_more = {"in_a_row": 1, "first_at": at} if begins_anew else {"in_a_row": _r.in_a_row + 1}
+    statement = insert(refusals).values(edition_id=edition_id, place=place, in_a_row=1, first_at=at)
+    statement = statement.on_conflict_do_update(index_elements=[_r.edition_id, _r.place], set_=one_more)
+    row = (await connection.execute(statement.returning(_r.in_a_row, _r.first_at))).one()
+    return InARow(row.in_a_row, row.first_at)
 
 
-async def forget(connection: Connection, edition_id: int) -> None:
-    """Count from nothing again: somebody takes it, or a person is told."""
-    await connection.execute(sa.update(editions).where(_e.id == edition_id).values(refusals=0, refused_at=None))
+async def is_taken_since(connection: Connection, edition_id: int, since: datetime, *, at: str | None = None) -> bool:
+    """Whether anybody, or one place, has taken a mail of the edition since then. Walks over it, so ask seldom."""
+    there = () if at is None else (_place == at,)
+    return await _is_accepted(connection, edition_id, _d.settled_at > since, *there)
+
+
+async def is_taken_elsewhere(connection: Connection, edition_id: int, place: str) -> bool:
+    """Whether any other place has ever taken a mail of the edition. Walks over it, so ask seldom."""
+    return await _is_accepted(connection, edition_id, _place != place)
+
+
+async def _is_accepted(connection: Connection, edition_id: int, *conditions: sa.ColumnElement[bool]) -> bool:
+    is_one = sa.and_(of_edition(edition_id), _d.state == DeliveryState.ACCEPTED, *conditions)
+    # What the first walk over the edition has not come to, was never sent.
+    walked_to = await connection.scalar(sa.select(_e.walked_to).where(_e.id == edition_id))
+    is_one = is_one if walked_to is None else sa.and_(is_one, _d.id <= walked_to)
+    # Backwards: what was taken last lies where the walk is.
+    newest = sa.select(_d.id).where(is_one).order_by(_d.id.desc()).limit(1)
+    return await connection.scalar(newest) is not None
+
+
+async def forget(connection: Connection, edition_id: int, *, place: str | None = None) -> None:
+    """Count from nothing again, everywhere or at one place: it takes the edition, or a person is told."""
+    there = sa.true() if place is None else _r.place == place
+    await connection.execute(sa.delete(refusals).where(_r.edition_id == edition_id, there))

@@ -290,8 +290,6 @@ editions = sa.Table(
     _time("stale_at"),  # something it shows was withdrawn: nothing more goes out until it is composed anew
     _time("released_at"),
     sa.Column("walked_to", Serial),  # the last delivery whose turn has come; NULL: none is in turn (`walks`)
-    sa.Column("refusals", sa.Integer, nullable=False, server_default="0"),  # in a row, of the mail; see `refusals`
-    _time("refused_at"),  # the first of them
     _time("done_at"),
     _time("recipients_erased_at"),  # its deliveries hold no addresses any more (`subscribe.personal`)
     sa.UniqueConstraint("slot", "planned_at"),
@@ -694,6 +692,15 @@ paces = sa.Table(
     sa.Column("stops", sa.Integer, nullable=False, server_default="0"),  # in a row
     _time("paused_at"),  # by a person, or because a provider refuses what we send
     sa.Column("reason", sa.Text, nullable=False, server_default=""),
+)
+
+refusals = sa.Table(
+    "refusals",  # of an edition's mail, in a row, heard by all workers: by one place, or everywhere (empty)
+    metadata,
+    sa.Column("edition_id", sa.ForeignKey("editions.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("place", sa.String(254), primary_key=True),  # a provider, or a domain that is no large provider's
+    sa.Column("in_a_row", sa.Integer, nullable=False),
+    _time("first_at", nullable=False),
 )
 
 domains = sa.Table(

@@ -1,7 +1,8 @@
 """The circuit breaker: notice that it is our mail that is refused, and stop before it burns through the list.
 
-In: every outcome. A refusal of the mail (`mail_problem`) costs no reader a try and is counted in memory, per edition
-and provider, since somebody last took the edition, and for all workers in the ledger (`database.refusals`):
+In: every outcome. A refusal of the mail (`mail_problem`) costs no reader a try and is counted per edition and
+provider, since somebody last took the edition: in memory, so that five stop at once, and in the ledger, so that five of
+all workers together do (`database.refusals`):
 
     five in a row, and nobody else takes it     -> the edition is held
     five at one provider, and others take it    -> that provider is paused, the others get theirs
@@ -20,12 +21,9 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from digest.deliver.stops import Stops
+from digest.deliver.stops import IN_A_ROW, MORE_THAN_ONE, Refusal, Stops, Told
 from digest.models.deliveries import Delivery, DeliveryState, Outcome
 
-# One or two may be a filter's whim about one reader; five at each of some workers is still nobody's loss.
-_IN_A_ROW = 5
-_MORE_THAN_ONE = 2  # so many of the row elsewhere: not one provider's whim
 _KEPT = 50  # editions that are counted at the same time
 
 
@@ -36,7 +34,8 @@ class _Record:
     taken: set[str] = field(default_factory=set)
     row: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
-    took: bool = True  # one was taken since a refusal was last counted for all workers
+    told: set[str] = field(default_factory=set)  # of whose refusals all workers know
+    took: bool = False  # one was taken since they were last told of a refusal
     aside: str = ""  # the provider that was set aside until others were tried, and what it said
     aside_problem: str = ""
 
@@ -51,20 +50,33 @@ class _Record:
         self.row[where] += 1
         self.refused[where] += 1
 
+    def tell(self, edition_id: int, where: str) -> Refusal:
+        """Return what all workers are to know of the refusal that came last."""
+        is_first_there = self.refused[where] == 1
+        refusal = Refusal(
+            edition_id,
+            where,
+            begins_anew=self.took and bool(self.told),
+            begins_anew_there=is_first_there and where in self.told,
+        )
+        self.took = False
+        self.told.add(where)
+        return refusal
+
     def is_taken_elsewhere(self, where: str) -> bool:
         return len(self.taken) > (where in self.taken)
 
     def is_refused_everywhere(self, where: str) -> bool:
         total = self.row.total()
-        if total < _IN_A_ROW:
+        if total < IN_A_ROW:
             return False
-        return not self.is_taken_elsewhere(where) or total - max(self.row.values()) >= _MORE_THAN_ONE
+        return not self.is_taken_elsewhere(where) or total - max(self.row.values()) >= MORE_THAN_ONE
 
     def is_untried_elsewhere(self, where: str) -> bool:
         return not self.is_taken_elsewhere(where) and set(self.row) == {where}
 
     def is_refused_at(self, where: str) -> bool:
-        return self.refused[where] >= _IN_A_ROW and self.is_taken_elsewhere(where)
+        return self.refused[where] >= IN_A_ROW and self.is_taken_elsewhere(where)
 
 
 class Breaker:
@@ -108,47 +120,62 @@ class Breaker:
     def _refused(self, record: _Record, edition_id: int, delivery: Delivery, where: str, outcome: Outcome) -> Outcome:
         if self._stops.covers(delivery):
             return outcome  # was on the wire; it is decided already, or will be when others were tried
+        refusal = record.tell(edition_id, where)
+        problem = outcome.mail_problem
+        pause = partial(self._pause, record, edition_id, where, problem) if delivery.provider else None
         if record.is_refused_everywhere(where):
-            self._hold(record, edition_id, delivery, where, outcome.mail_problem)
-        elif not record.is_taken_elsewhere(where):
-            # Too few here; with those of the other workers it may be enough.
-            begins_anew, record.took = record.took and bool(record.taken), False
-            decide = partial(self._hold, record, edition_id, delivery, where, outcome.mail_problem)
-            self._stops.count_refusal(edition_id, begins_anew=begins_anew, enough=_IN_A_ROW, decide=decide)
+            if not self._hold(record, edition_id, delivery, where, problem):
+                self._stops.count_refusal(refusal, hold=None, pause=pause)  # others may take it from other workers
         elif record.is_refused_at(where) and delivery.provider:
-            self._pause(record, edition_id, where, outcome.mail_problem)
+            self._pause(record, edition_id, where, problem)
         elif record.is_refused_at(where):
-            text = f"{where} refused {_IN_A_ROW} mails of edition {edition_id} in a row or more; others take it."
-            self._stops.tell_of_domain(where, f"{text} {outcome.mail_problem}")
+            text = f"{where} refused {IN_A_ROW} mails of edition {edition_id} in a row or more; others take it."
+            self._stops.tell_of_domain(where, f"{text} {problem}")
             return replace(outcome, charged=True)
+        else:
+            # Too few here; with those of the other workers it may be enough.
+            hold = partial(self._hold, record, edition_id, delivery, where, problem)
+            self._stops.count_refusal(refusal, hold=hold, pause=pause)
         return outcome
 
-    def _hold(self, record: _Record, edition_id: int, delivery: Delivery, where: str, problem: str) -> None:
-        """Hold the edition, unless only one provider was tried: then that is set aside until others were."""
-        if delivery.provider and record.is_untried_elsewhere(where) and not record.aside:
+    def _hold(self, record: _Record, edition_id: int, delivery: Delivery, where: str, problem: str) -> bool:
+        """Hold the edition, unless only one provider was tried: then that is set aside until others were. Say which."""
+        if self._stops.covers(delivery):
+            return False  # set aside while the count of an earlier refusal was under way
+        is_one_providers = delivery.provider and record.is_untried_elsewhere(where)
+        if is_one_providers and not record.aside:
             record.aside, record.aside_problem = where, problem
             self._stops.set_aside(delivery.provider)
-            return
+            return False
         self._records.pop(edition_id, None)
-        why = f"{_IN_A_ROW} mails of it were refused in a row. {problem}"
+        why = f"{IN_A_ROW} mails of it were refused in a row. {problem}"
         text = (
             f"Edition {edition_id} is held: {why} Look at it with: digest editions show {edition_id}. Send it on "
             f"with: digest editions release {edition_id}, or give it up with: digest editions cancel {edition_id}"
         )
-        self._stops.hold_edition(edition_id, why=why, text=text)
+        if is_one_providers:  # here; what others have taken elsewhere stands in the ledger
+            pause = _paused(edition_id, where, problem)
+            self._stops.hold_edition(edition_id, Told(why, text), unless=where, else_pause=pause)
+        else:
+            self._stops.hold_edition(edition_id, Told(why, text))
+        return True
 
     def _pause(self, record: _Record, edition_id: int, provider: str, problem: str) -> None:
         del record.refused[provider]
-        why = f"It refused {_IN_A_ROW} mails of edition {edition_id} in a row; others take it. {problem}"
-        text = (
-            f"{provider} is paused. {why} Go on with: digest domains resume {provider}. Send what it refused of this "
-            f"edition with: digest domains resend {provider} --edition {edition_id}"
-        )
-        self._stops.pause_provider(provider, why=why, text=text)
+        self._stops.pause_provider(provider, _paused(edition_id, provider, problem), edition_id=edition_id)
 
     def _refused_alone(self, record: _Record, outcome: Outcome) -> Outcome:
-        if record.row.total() >= _IN_A_ROW:
+        if record.row.total() >= IN_A_ROW:
             record.row.clear()
-            text = f"{_IN_A_ROW} mails that belong to no edition were refused in a row. {outcome.mail_problem}"
+            text = f"{IN_A_ROW} mails that belong to no edition were refused in a row. {outcome.mail_problem}"
             self._stops.tell_of_refusals(text)
         return replace(outcome, charged=True)
+
+
+def _paused(edition_id: int, provider: str, problem: str) -> Told:
+    why = f"It refused {IN_A_ROW} mails of edition {edition_id} in a row; others take it. {problem}"
+    text = (
+        f"{provider} is paused. {why} Go on with: digest domains resume {provider}. Send what it refused of this "
+        f"edition with: digest domains resend {provider} --edition {edition_id}"
+    )
+    return Told(why, text)

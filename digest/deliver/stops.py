@@ -11,6 +11,7 @@ Events: `edition.held`, `provider.paused`. Alerts: `edition:ID`, `provider:NAME`
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from math import inf
 
 from digest.clock import Clock, monotonic_seconds
@@ -22,11 +23,35 @@ from digest.events import warning
 from digest.models.deliveries import Delivery
 from digest.models.editions import EditionState
 
+# One or two may be a filter's whim about one reader; five at each of some workers is still nobody's loss.
+IN_A_ROW = 5
+MORE_THAN_ONE = 2  # so many of the row elsewhere: not one provider's whim
 _AFTERWARDS_SECONDS = 1.0
 _GOES_OUT = (EditionState.RELEASED, EditionState.SENDING)
 
 
 _Act = Callable[[Connection], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a person is told: `why` stands with what is stopped, `text` is the alert."""
+
+    why: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A mail of an edition that was refused for what it is, at a provider or a domain of no large one.
+
+    `begins_anew`: this worker had one accepted since it last told of a refusal; `begins_anew_there`: at that place.
+    """
+
+    edition_id: int
+    place: str
+    begins_anew: bool
+    begins_anew_there: bool
 
 
 class Stops:
@@ -52,43 +77,72 @@ class Stops:
             return False
         return _edition(delivery.edition_id) in self._until or _provider(delivery.provider) in self._until
 
-    def hold_edition(self, edition_id: int, *, why: str, text: str) -> bool:
-        """Hold the edition: `why` is its reason, `text` the alert. Return False if that is being done already."""
+    def hold_edition(self, edition_id: int, told: Told, *, unless: str = "", else_pause: Told | None = None) -> bool:
+        """Hold the edition. Return False if that is being done already.
+
+        `unless`: only this provider has refused it here; if others have taken it from any worker, the provider is
+        paused instead, and a person told `else_pause`.
+        """
 
         async def hold(connection: Connection) -> None:
+            if else_pause and await refusals.is_taken_elsewhere(connection, edition_id, unless):
+                self.pause_provider(unless, else_pause, edition_id=edition_id)
+                return
             await refusals.forget(connection, edition_id)
-            if await editions.mark_held(connection, edition_id, states=_GOES_OUT, reason=why):
-                await alerts.raise_alert(connection, f"edition:{edition_id}", text, at=self._clock())
+            if await editions.mark_held(connection, edition_id, states=_GOES_OUT, reason=told.why):
+                await alerts.raise_alert(connection, f"edition:{edition_id}", told.text, at=self._clock())
                 warning("edition.held", edition_id=edition_id, reason="refused")
 
         return self._begin(_edition(edition_id), hold)
 
-    def pause_provider(self, provider: str, *, why: str, text: str) -> bool:
-        """Pause a provider until a person resumes it. Return False if that is being done already."""
+    def pause_provider(self, provider: str, told: Told, *, edition_id: int) -> bool:
+        """Pause who refuses an edition until a person resumes it. Return False if that is being done already."""
 
         async def pause(connection: Connection) -> None:
-            await paces.pause(connection, _provider(provider), reason=why, at=self._clock())
-            await alerts.raise_alert(connection, f"provider:{provider}", text, at=self._clock())
+            await refusals.forget(connection, edition_id, place=provider)
+            await paces.pause(connection, _provider(provider), reason=told.why, at=self._clock())
+            await alerts.raise_alert(connection, f"provider:{provider}", told.text, at=self._clock())
             warning("provider.paused", provider=provider)
 
         return self._begin(_provider(provider), pause)
 
-    def count_refusal(self, edition_id: int, *, begins_anew: bool, enough: int, decide: Callable[[], None]) -> None:
-        """Count a refusal for all workers; `decide` when there are `enough` in a row and nobody took a mail since.
+    def count_refusal(
+        self, refusal: Refusal, *, hold: Callable[[], object] | None, pause: Callable[[], object] | None
+    ) -> None:
+        """Count a refusal for all workers; `hold` or `pause` when all of them together have heard enough.
 
-        `begins_anew`: this worker had one accepted since it last told of a refusal.
+        The rules are one worker's own (`breaker`), by what stands in the ledger. None: that is not to be done now.
         """
+        edition_id, place = refusal.edition_id, refusal.place
 
         async def count(connection: Connection) -> None:
-            counted = await refusals.count(connection, edition_id, at=self._clock(), begins_anew=begins_anew)
-            if counted is None or counted[0] < enough:
-                return
-            if await refusals.is_taken_since(connection, edition_id, counted[1]):
-                await refusals.forget(connection, edition_id)
-            else:
-                decide()
+            counted = await refusals.count(
+                connection,
+                edition_id,
+                place,
+                at=self._clock(),
+                begins_anew=refusal.begins_anew,
+                begins_anew_there=refusal.begins_anew_there,
+            )
+            if hold and await self._is_refused_everywhere(connection, edition_id, counted):
+                hold()
+            elif pause and counted.there.count >= IN_A_ROW:
+                if await refusals.is_taken_since(connection, edition_id, counted.there.since, at=place):
+                    await refusals.forget(connection, edition_id, place=place)
+                elif await refusals.is_taken_elsewhere(connection, edition_id, place):
+                    pause()
 
         self._start("", count)
+
+    @staticmethod
+    async def _is_refused_everywhere(connection: Connection, edition_id: int, counted: refusals.Counted) -> bool:
+        if counted.everywhere.count < IN_A_ROW:
+            return False
+        if await refusals.is_taken_since(connection, edition_id, counted.everywhere.since):
+            await refusals.forget(connection, edition_id, place=refusals.EVERYWHERE)
+            return False
+        are_of_several = counted.everywhere.count - counted.longest >= MORE_THAN_ONE
+        return are_of_several or not await refusals.is_taken_elsewhere(connection, edition_id, counted.most_at)
 
     def set_aside(self, provider: str) -> None:
         """Send nothing to a provider for a second, so that others are tried first. Nothing is stored, nobody told."""

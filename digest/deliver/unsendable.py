@@ -6,7 +6,7 @@ of it waits for the repair. A single mail is refused by ourselves.
 Events: `delivery.unsendable`. Alerts: `edition:ID`, `message:ID`.
 """
 
-from digest.deliver.stops import Stops
+from digest.deliver.stops import Stops, Told
 from digest.errors import UnsendableMailError
 from digest.events import failure
 from digest.models.deliveries import Delivery, DeliveryState, Outcome
@@ -20,7 +20,7 @@ def unsendable(stops: Stops, delivery: Delivery, error: UnsendableMailError) -> 
         is_news = True
     else:
         told = f"{text} The edition is held. See: digest editions show {delivery.edition_id}"
-        is_news = stops.hold_edition(delivery.edition_id, why=text, text=told)
+        is_news = stops.hold_edition(delivery.edition_id, Told(text, told))
     if is_news:
         failure("delivery.unsendable", delivery_id=delivery.id, message_id=delivery.message_id, reason=str(error))
     if delivery.edition_id is None:

@@ -12,7 +12,7 @@ from digest.database import Database, alerts
 from digest.database.tables import editions, paces
 from digest.deliver.breaker import Breaker
 from digest.deliver.sender import Sender
-from digest.deliver.stops import Stops
+from digest.deliver.stops import Refusal, Stops, Told
 from digest.models.deliveries import Delivery, DeliveryState, Lane, Outcome, Reply
 from digest.models.editions import EditionState
 from tests.support import ledger
@@ -125,23 +125,51 @@ async def test_refused_mails_that_are_no_editions_are_told_and_charged(database:
 # ── several workers ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
-async def _hear(database: Database, clock: StoppedClock, breaker: Breaker, stops: Stops, edition_id: int) -> None:
-    """Let a worker hear that a mail of the edition was refused, and write down what it makes of it."""
-    breaker.heard(replace(_delivery(".city.kr"), edition_id=edition_id), _REFUSED)
-    await stops.finish(5)  # the count
-    await stops.finish(5)  # the hold that may follow
+class _Workers:
+    """Some workers on one database, each with a breaker of its own, that hear of an edition's mails."""
+
+    def __init__(self, database: Database, clock: StoppedClock, edition_id: int) -> None:
+        self._clock = clock
+        self._edition_id = edition_id
+        self._stops = [Stops(database, clock) for _ in range(3)]
+        self._breakers = [Breaker(stops) for stops in self._stops]
+
+    async def hear(self, which: int, word: str) -> None:
+        """Let one hear that a mail was refused (`-n`) or taken (`+n`), and write down what it makes of it."""
+        outcome = _TAKEN if word[0] == "+" else _REFUSED
+        self._breakers[which].heard(replace(_delivery(word[1:]), edition_id=self._edition_id), outcome)
+        await self._stops[which].finish(5)  # the count
+        await self._stops[which].finish(5)  # the stop that may follow
+        self._clock.advance(seconds=1)
+
+
+async def _taken(
+    database: Database, clock: StoppedClock, edition: ledger.MadeEdition, number: int, provider: str
+) -> None:
+    """Let some worker's mail of the edition be taken at a provider now."""
+    delivery_id = edition.delivery_ids[number]
+    await ledger.set_edition(database, edition.id, walked_to=delivery_id)
+    values = {"state": ACCEPTED, "provider": provider, "settled_at": clock()}
+    await ledger.set_deliveries(database, [delivery_id], **values)
     clock.advance(seconds=1)
+
+
+async def _stopped(database: Database) -> list[str]:
+    """Return the editions and providers that are stopped."""
+    async with database.read() as connection:
+        held = await connection.execute(sa.select(editions.c.slot).where(editions.c.state == EditionState.HELD))
+        paused = await connection.execute(sa.select(paces.c.scope).where(paces.c.paused_at.is_not(None)))
+        return [*held.scalars(), *paused.scalars()]
 
 
 async def test_five_refusals_of_all_workers_together_hold_the_edition(database: Database, clock: StoppedClock) -> None:
     """Ten workers would otherwise burn fifty readers' mails before the first of them has heard five."""
     edition = await ledger.make_edition(database, at=clock(), readers=3)
-    all_stops = [Stops(database, clock) for _ in range(3)]
-    workers = [(Breaker(stops), stops) for stops in all_stops]
+    workers = _Workers(database, clock, edition.id)
     for number in range(4):
-        await _hear(database, clock, *workers[number % 3], edition.id)
+        await workers.hear(number % 3, "-.city.kr")
     before = await ledger.edition_state(database, edition.id)
-    await _hear(database, clock, *workers[1], edition.id)
+    await workers.hear(1, "-.city.kr")
 
     assert (before, await ledger.edition_state(database, edition.id)) == (EditionState.RELEASED, EditionState.HELD)
     assert list(await _alerts(database)) == [f"edition:{edition.id}"]
@@ -150,14 +178,87 @@ async def test_five_refusals_of_all_workers_together_hold_the_edition(database: 
 async def test_what_another_worker_had_accepted_ends_the_row(database: Database, clock: StoppedClock) -> None:
     """It was not the mail, then."""
     edition = await ledger.make_edition(database, at=clock(), readers=3)
-    all_stops = [Stops(database, clock) for _ in range(3)]
-    workers = [(Breaker(stops), stops) for stops in all_stops]
+    workers = _Workers(database, clock, edition.id)
     for number in range(6):
         if number == 2:
-            await ledger.set_deliveries(database, edition.delivery_ids[:1], state=ACCEPTED, settled_at=clock())
-        await _hear(database, clock, *workers[number % 3], edition.id)
+            await _taken(database, clock, edition, 0, "gmail.com")
+        await workers.hear(number % 3, "-.city.kr")
 
     assert await ledger.edition_state(database, edition.id) is EditionState.RELEASED
+
+
+async def test_five_refusals_of_all_workers_together_pause_one_provider(
+    database: Database, clock: StoppedClock
+) -> None:
+    """Each worker alone has heard two: none of them would have stopped before fifteen readers' mails were refused."""
+    edition = await ledger.make_edition(database, at=clock(), readers=3)
+    await _taken(database, clock, edition, 0, "gmail.com")
+    workers = _Workers(database, clock, edition.id)
+    for which in range(3):
+        await workers.hear(which, "+gmail.com")
+    for number in range(4):
+        await workers.hear(number % 3, "-daum.net")
+    before = await _stopped(database)
+    await workers.hear(1, "-daum.net")
+
+    assert (before, await _stopped(database)) == ([], ["provider:daum.net"])
+    told = await _alerts(database)
+    assert "The relay answered 554 5.7.1 no." in told["provider:daum.net"]
+
+
+async def test_what_the_provider_took_from_another_worker_ends_its_row(database: Database, clock: StoppedClock) -> None:
+    """A filter's whim about single readers stops nobody, whoever hears of it."""
+    edition = await ledger.make_edition(database, at=clock(), readers=3)
+    await _taken(database, clock, edition, 0, "gmail.com")
+    workers = _Workers(database, clock, edition.id)
+    for number in range(6):
+        if number == 2:
+            await _taken(database, clock, edition, 1, "daum.net")
+        await workers.hear(number % 3, "-daum.net")
+
+    assert await _stopped(database) == []
+
+
+async def test_a_worker_that_met_one_provider_only_does_not_hold_what_others_take(
+    database: Database, clock: StoppedClock
+) -> None:
+    """After a start anew, or a person's `resend`, nothing else may be left of the edition."""
+    edition = await ledger.make_edition(database, at=clock(), readers=3)
+    await _taken(database, clock, edition, 0, "gmail.com")
+    workers = _Workers(database, clock, edition.id)
+    for _ in range(5):
+        await workers.hear(0, "-daum.net")
+
+    assert await _stopped(database) == ["provider:daum.net"]
+
+
+async def test_counts_that_are_late_do_not_hold_an_edition_whose_provider_was_set_aside(
+    database: Database, clock: StoppedClock
+) -> None:
+    """Five lanes hear it at once; what they tell the ledger comes when the others' turn has just begun."""
+    edition = await ledger.make_edition(database, at=clock(), readers=3)
+    stops = Stops(database, clock)
+    breaker = Breaker(stops)
+    for _ in range(5):
+        breaker.heard(replace(_delivery("daum.net"), edition_id=edition.id), _REFUSED)
+    await stops.finish(5)  # the counts
+    await stops.finish(5)  # what might follow
+
+    assert await _stopped(database) == []
+
+
+async def test_one_providers_refusals_do_not_hold_what_another_worker_had_taken_meanwhile(
+    database: Database, clock: StoppedClock
+) -> None:
+    """While the provider was set aside here, somebody else has shown that it is not the mail."""
+    edition = await ledger.make_edition(database, at=clock(), readers=3)
+    await _taken(database, clock, edition, 0, "gmail.com")
+    stops = Stops(database, clock)
+    stops.hold_edition(edition.id, Told("held", "held"), unless="daum.net", else_pause=Told("paused", "paused"))
+    await stops.finish(5)  # the look
+    await stops.finish(5)  # the pause
+
+    assert await _stopped(database) == ["provider:daum.net"]
 
 
 # ── who is stopped, without a server ─────────────────────────────────────────────────────────────────────────────
@@ -172,17 +273,17 @@ class _Stopped(Stops):
     def covers(self, delivery: Delivery) -> bool:
         return False
 
-    def count_refusal(self, edition_id: int, **_: object) -> None:
+    def count_refusal(self, refusal: Refusal, **_: object) -> None:
         pass  # of one worker alone
 
     def set_aside(self, provider: str) -> None:
         self.what.append(f"aside {provider}")
 
-    def hold_edition(self, edition_id: int, *, why: str, text: str) -> bool:
+    def hold_edition(self, edition_id: int, told: Told, **_: object) -> bool:
         self.what.append(f"edition:{edition_id}")
         return True
 
-    def pause_provider(self, provider: str, *, why: str, text: str) -> bool:
+    def pause_provider(self, provider: str, told: Told, **_: object) -> bool:
         self.what.append(f"provider:{provider}")
         return True
 

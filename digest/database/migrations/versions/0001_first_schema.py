@@ -189,8 +189,6 @@ def upgrade() -> None:
         sa.Column("stale_at", TIME, nullable=True),
         sa.Column("released_at", TIME, nullable=True),
         sa.Column("walked_to", SERIAL, nullable=True),
-        sa.Column("refusals", sa.Integer(), server_default="0", nullable=False),
-        sa.Column("refused_at", TIME, nullable=True),
         sa.Column("done_at", TIME, nullable=True),
         sa.Column("recipients_erased_at", TIME, nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_editions"),
@@ -211,6 +209,17 @@ def upgrade() -> None:
         sa.Column("paused_at", TIME, nullable=True),
         sa.Column("reason", sa.Text(), server_default="", nullable=False),
         sa.PrimaryKeyConstraint("scope", name="pk_paces"),
+    )
+    op.create_table(
+        "refusals",
+        sa.Column("edition_id", SERIAL, nullable=False),
+        sa.Column("place", sa.String(length=254), nullable=False),
+        sa.Column("in_a_row", sa.Integer(), nullable=False),
+        sa.Column("first_at", TIME, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["edition_id"], ["editions.id"], name="fk_refusals_edition_id_editions", ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("edition_id", "place", name="pk_refusals"),
     )
     op.create_table(
         "picture_hosts",
@@ -786,6 +795,7 @@ def downgrade() -> None:
     op.drop_table("settings_marks")
     op.drop_table("robots")
     op.drop_table("picture_hosts")
+    op.drop_table("refusals")
     op.drop_table("paces")
     op.drop_index("ix_editions_state", table_name="editions")
     op.drop_table("editions")
