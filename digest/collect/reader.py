@@ -19,8 +19,9 @@ import struct
 import sys
 import traceback
 from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections import deque
 from collections.abc import Collection
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from types import TracebackType
 from typing import Any, BinaryIO, Self
 from zoneinfo import ZoneInfo
@@ -31,12 +32,14 @@ from digest.collect.page import read_page
 from digest.collect.pages.families import Selectors
 from digest.collect.source import Options, Parsed
 from digest.collect.sources import SOURCE_TYPES, feed
-from digest.errors import SourceUnreadableError, TryLaterError
+from digest.errors import DigestError, SourceUnreadableError, TryLaterError
 from digest.events import failure
 from digest.models.articles import PageText
 
 _MAX_MEMORY_BYTES = 1 << 30
 _START_SECONDS = 60
+_AHEAD = 8  # documents that the child is given at a time
+_AHEAD_BYTES = 1 << 19
 _SWEEP_BYTES = 1 << 20  # of documents read before what they leave behind is swept
 _LENGTH = struct.Struct(">Q")
 _PARSED = TypeAdapter(Parsed)
@@ -47,14 +50,21 @@ _CHILD = (
 )
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Question:
+    framed: bytes
+    answer: asyncio.Future[bytes]
+
+
 class Reader:
-    """Reads documents, one at a time. `async with Reader() as reader`."""
+    """Reads documents, one after the other; some lie ready in the child. `async with Reader() as reader`."""
 
     def __init__(self, *, max_seconds: float = 30, max_memory_bytes: int = _MAX_MEMORY_BYTES) -> None:
         """`max_seconds` is for one document; a thousand articles take about one."""
         self._max_seconds, self._max_memory_bytes = max_seconds, max_memory_bytes
         self._child: Process | None = None
-        self._lock = asyncio.Lock()
+        self._waiting: deque[_Question] = deque()
+        self._asking: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -71,6 +81,15 @@ class Reader:
 
     async def close(self) -> None:
         """End the child. The reader may be used again."""
+        asking, self._asking = self._asking, None
+        if asking is not None:
+            asking.cancel()
+            await asyncio.gather(asking, return_exceptions=True)
+        while self._waiting:
+            self._waiting.popleft().answer.cancel()
+        await self._end()
+
+    async def _end(self) -> None:
         child, self._child = self._child, None
         if child is not None and child.stdin is not None:
             if child.returncode is None:
@@ -104,8 +123,12 @@ class Reader:
         return _PAGE.validate_json(await self._answer_to([_A_PAGE, content_type, url, zone.key, options, []], body))
 
     async def _answer_to(self, question: list[Any], body: bytes) -> bytes:  # Any: what JSON can hold
-        async with self._lock:
-            answer = await self._ask(_framed(json.dumps(question).encode()) + _framed(body))
+        framed = _framed(json.dumps(question).encode()) + _framed(body)
+        asked = _Question(framed, asyncio.get_running_loop().create_future())
+        self._waiting.append(asked)
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.create_task(self._ask_all())
+        answer = await asked.answer
         if not answer.startswith(b"["):
             return answer
         kind, text = json.loads(answer)
@@ -114,25 +137,52 @@ class Reader:
             text = "Reading it failed in a way that was not foreseen; the log has the details. Please report it."
         raise SourceUnreadableError(text)
 
-    async def _ask(self, question: bytes) -> bytes:
+    async def _ask_all(self) -> None:
+        """Have everything read that waits, some documents at a time; whoever asked and is gone is not asked for."""
+        while self._waiting:
+            some: deque[_Question] = deque()
+            size = 0
+            while self._waiting and len(some) < _AHEAD and (not some or size < _AHEAD_BYTES):
+                if not self._waiting[0].answer.done():
+                    some.append(self._waiting[0])
+                    size += len(some[-1].framed)
+                self._waiting.popleft()
+            try:
+                await self._ask(some)
+            except DigestError as error:  # the one that was being read is at fault; the others are asked for anew
+                if some and not some[0].answer.done():
+                    some[0].answer.set_exception(error)
+                self._waiting.extendleft(reversed(list(some)[1:]))
+            except BaseException:
+                for one in some:
+                    one.answer.cancel()
+                raise
+
+    async def _ask(self, some: "deque[_Question]") -> None:
+        """Ask for these documents at once and answer them one by one; what is left in `some` was not answered.
+
+        While one is read the next lies ready: a child that falls asleep between documents comes back to cold caches.
+        """
+        if not some:
+            return
         child = self._child or await self._start()
         assert child.stdin is not None
         assert child.stdout is not None
         try:
-            async with asyncio.timeout(self._max_seconds):
-                child.stdin.write(question)
-                await child.stdin.drain()
-                return await _frame(child.stdout)
+            child.stdin.write(b"".join([one.framed for one in some]))
+            while some:
+                async with asyncio.timeout(self._max_seconds):
+                    answer = await _frame(child.stdout)
+                one = some.popleft()
+                if not one.answer.done():
+                    one.answer.set_result(answer)
         except TimeoutError as error:
-            await self.close()
+            await self._end()
             text = f"Reading it took more than {self._max_seconds:g} seconds and was given up."
             raise SourceUnreadableError(text) from error
         except (asyncio.IncompleteReadError, OSError) as error:
-            await self.close()
+            await self._end()
             raise SourceUnreadableError("Reading it took more memory than is allowed, or crashed.") from error
-        except BaseException:  # cancelled in the middle: the next answer would be this one's
-            await self.close()
-            raise
 
     async def _start(self) -> Process:
         child = await asyncio.create_subprocess_exec(
@@ -145,7 +195,7 @@ class Reader:
             async with asyncio.timeout(_START_SECONDS):
                 await _frame(child.stdout)  # empty: it is ready
         except BaseException as error:
-            await self.close()
+            await self._end()
             if isinstance(error, (TimeoutError, asyncio.IncompleteReadError)):
                 raise TryLaterError(
                     "The process that reads feeds could not be started. See `digest doctor`."

@@ -7,13 +7,12 @@ ordinary way (`finds.store_found`), which is the judge of what an article is. Bo
 are those of `many`: what they hold is one value, and they are put into words once. For `Database.write`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import sqlite
 
 from digest.database import finds, many, pages, tables
 from digest.database.connection import PlainConnection
@@ -82,41 +81,51 @@ def _insert(connection: PlainConnection, new: Sequence[tuple[Source, Marked]], *
     digests = dict(zip(by_key, (row["listed_digest"] for row in rows), strict=True))
     counts: dict[int, int] = {}
     revisions, to_read = [], []
-    # Those that another worker has just stored are not among the rows that come back.
-    for article_id, *rest in _add(connection, tables.articles, rows):
-        key = tuple(rest)
+    page = pages.new_row(0, now=now)
+    # Those that another worker has just stored are not among them.
+    for article_id, key in _add_articles(connection, rows, list(by_key)):
         source, one = by_key[key]
         counts[source.id] = counts.get(source.id, 0) + 1
         revisions.append(revision_row(article_id, 1, one.found.text, now, digest=digests[key]))
         if finds.is_to_be_read(source, one, now=now):
-            to_read.append(pages.new_row(article_id, now=now))
+            to_read.append({**page, "article_id": article_id})
     _add(connection, tables.revisions, revisions)
     _add(connection, tables.pages, to_read)
     return counts
 
 
-def _add(connection: PlainConnection, table: sa.Table, rows: Sequence[dict[str, Any]]) -> Sequence[Any]:
-    """Insert the rows that are not there yet, and return the ids and keys of new articles."""
-    if not rows:
-        return ()
-    if connection.dialect.name == "sqlite":
-        given = many.rows_for(connection, [tuple(row.values()) for row in rows])
-        added = many.run(connection, _from_given(table, tuple(rows[0])), given)
-    else:
-        insert = insert_once(connection, table)
-        added = connection.execute(insert.returning(*_RETURNED) if table is tables.articles else insert, rows)
-    return added.all() if table is tables.articles else ()
+def _add_articles(
+    connection: PlainConnection, rows: Sequence[dict[str, Any]], keys: Sequence[_Key]
+) -> Iterable[tuple[int, _Key]]:
+    """Insert new articles, and return the ids of those that were, each with its key.
+
+    SQLite's driver returns nothing of many rows at once. There nobody else writes between the question which articles
+    are known and this, so the ids that it would give are given here.
+    """
+    if connection.dialect.name != "sqlite":
+        insert = insert_once(connection, tables.articles).returning(*_RETURNED)
+        return [(row[0], tuple(row[1:])) for row in connection.execute(insert, rows)]
+    last = many.run(connection, _LAST_ID, {}).scalar() or 0
+    ids = range(last + 1, last + 1 + len(rows))
+    _add(connection, tables.articles, [{"id": id_, **row} for id_, row in zip(ids, rows, strict=True)])
+    return zip(ids, keys, strict=True)
+
+
+def _add(connection: PlainConnection, table: sa.Table, rows: Sequence[dict[str, Any]]) -> None:
+    if rows:
+        many.run_each(connection, _insert_of(table, tuple(rows[0])), rows)
 
 
 @lru_cache(maxsize=8)
-def _from_given(table: sa.Table, names: tuple[str, ...]) -> sa.Insert:
-    given = many.given_rows([table.c[name] for name in names], sqlite=True)
-    # Without a condition SQLite takes the conflict's ON for that of a join.
-    rows = sa.select(*(given.c[name] for name in names)).where(sa.literal_column("1") == sa.literal_column("1"))
-    insert = sqlite.insert(table).from_select(names, rows).on_conflict_do_nothing()
-    return insert.returning(*_RETURNED) if table is tables.articles else insert
+def _insert_of(table: sa.Table, names: tuple[str, ...]) -> sa.Insert:
+    return sa.insert(table).values({name: sa.bindparam(name, type_=table.c[name].type) for name in names})
 
 
+_LAST_ID: sa.Select[Any] = (
+    sa.select(sa.column("seq"))
+    .select_from(sa.table("sqlite_sequence"))
+    .where(sa.column("name") == sa.literal(tables.articles.name))
+)
 _RETURNED = (_a.id, _a.source_id, _a.guid_key, _a.link_key, _a.title_key)
 _OWNED = ("guid", "title")
 _SQLITE = {"sqlite": True, "postgresql": False}

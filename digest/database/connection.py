@@ -12,6 +12,7 @@ logged.
 """
 
 import asyncio
+import json
 import os
 import sqlite3
 import time
@@ -46,6 +47,7 @@ _AFTERWARDS = "digest_afterwards"
 _SQLITE_OPTIONS: dict[str, Any] = {  # Any: options of different types
     "hide_parameters": True,  # errors are logged, and addresses are among the parameters
     "connect_args": {"timeout": _BUSY_TIMEOUT_SECONDS},
+    "json_serializer": json.JSONEncoder(ensure_ascii=False).encode,  # half the bytes of Korean, and found by a search
 }
 _DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
 

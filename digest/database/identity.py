@@ -10,7 +10,7 @@ every fetch) are not compared. Pure. RFC 3986 §6.2.
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -185,11 +185,13 @@ def _title(guid: str, link: str, title: str, registered_at: datetime | None) -> 
 
 
 def _shared(
-    marked: Iterable[Marked], key: Callable[[Marked], str | None], others: Callable[[Marked], tuple[str, str]]
+    marked: Sequence[Marked], key: Callable[[Marked], str | None], others: Callable[[Marked], tuple[str, str]]
 ) -> set[str]:
     """Return the keys that articles share which differ in both other respects."""
     first: dict[str, tuple[str, str]] = {}
-    shared = set()
+    shared: set[str] = set()
+    if len({key(one) for one in marked}) == len(marked):  # as of nearly every document: nothing to look into
+        return shared
     for one in marked:
         own = key(one)
         if own is None:

@@ -92,10 +92,23 @@ def run_each(connection: PlainConnection, statement: sa.UpdateBase, rows: Sequen
         connection.execute(statement, rows)
         return
     words, parameters = _in_words(statement, connection.dialect)
-    given = [
-        tuple([row.get(name) if make is None else make(row.get(name)) for name, make in parameters]) for row in rows
-    ]
-    connection.exec_driver_sql(words, given)
+    columns = [_column(rows, name, make) for name, make in parameters]
+    connection.exec_driver_sql(words, list(zip(*columns, strict=True)))
+
+
+def _column(rows: Sequence[Mapping[str, Any]], name: str, make: Callable[[Any], Any] | None) -> list[Any]:
+    """Return the driver's values of one parameter; the very same value for all rows, as the time is, is made once."""
+    if not name:
+        return [make and make(None)] * len(rows)  # a fixed one
+    values = [row[name] for row in rows]
+    if make is None:
+        return values
+    made: list[Any] = []
+    before: Any = made  # Any: what a parameter may be; no value is this list
+    for value in values:
+        made.append(made[-1] if value is before else make(value))
+        before = value
+    return made
 
 
 @lru_cache(maxsize=64)

@@ -44,6 +44,16 @@ async def test_a_document_that_takes_too_long_costs_only_its_own_turn() -> None:
         assert len((await read(reader, rss(item(1)).encode())).articles) == 1
 
 
+async def test_one_that_takes_too_long_takes_none_along_that_were_asked_for_with_it() -> None:
+    """Documents lie ready in the child; each has its own time, and its own answer."""
+    async with Reader(max_seconds=0.5) as reader:
+        await read(reader, rss(item(0)).encode())  # so that starting it is over
+        bodies = [rss(item(1)).encode(), slow(), rss(item(2)).encode(), rss(item(3)).encode()]
+        answers = await asyncio.gather(*(read(reader, body) for body in bodies), return_exceptions=True)
+    guids = [one.articles[0].guid if isinstance(one, Parsed) else type(one).__name__ for one in answers]
+    assert guids == ["paper-1", "SourceUnreadableError", "paper-2", "paper-3"]
+
+
 async def test_the_service_goes_on_while_a_document_is_read() -> None:
     """Web pages and mails must not wait for a parser."""
     async with Reader(max_seconds=0.5) as reader:
