@@ -65,6 +65,8 @@ def kill_some(crew: Crew, sink: Sink, chance: random.Random, mails: int, workers
         for number, point in enumerate(points):
             _wait_for(sink, point)
             dead = alive.pop(0)
+            if dead.poll() is not None:
+                raise SystemExit(f"a worker had ended ({dead.returncode}) before it was to be killed")
             dead.kill()
             dead.wait(timeout=10)
             if number == 0:

@@ -72,6 +72,13 @@ _FREE = {"lease_owner": None, "lease_until": None}
 _d = deliveries.c
 
 
+class Claim(NamedTuple):
+    """What a claim brought. `is_held_up`: another worker is walking over an edition, and soon there may be more."""
+
+    deliveries: list[Delivery]
+    is_held_up: bool
+
+
 def claim_due(
     connection: PlainConnection,
     *,
@@ -82,7 +89,7 @@ def claim_due(
     limit: int,
     relay: str = MAIN_RELAY,
     turn: int = 0,
-) -> list[Delivery]:
+) -> Claim:
     """Give `owner` up to `limit` deliveries that are due, and begin the editions they belong to.
 
     Editions come in the order of their planned time; within one, providers in turn (`turn`: one more each time, so that
@@ -93,6 +100,7 @@ def claim_due(
     allowed = paces.allowance(connection, relay=relay, lane=lane, now=now, lock=True)
     about = {"owner_": owner, "lane_": lane, "now_": now, "lease_until_": lease_until}
     claimed: list[Delivery] = []
+    is_held_up = False
     if lane is Lane.SHARE:
         shares.drop_refused(connection, now=now)
     for source in _sources(connection, lane):
@@ -102,7 +110,7 @@ def claim_due(
         found = _claim_due_of(connection, source, about, wanted, allowed=allowed, turn=turn)
         if source.edition_id is not None and source.walked_to is not None and len(found) < wanted:
             room = wanted - len(found)
-            found += walks.take(
+            walked = walks.take(
                 connection,
                 source.edition_id,
                 owner=owner,
@@ -111,13 +119,15 @@ def claim_due(
                 limit=room,
                 allowed=allowed,
             )
+            is_held_up = is_held_up or walked is None
+            found += walked or []
         if found and source.state is EditionState.RELEASED:
             _begin_edition(connection, source.edition_id)
         found.sort()  # RETURNING has no order of its own
         claimed += [_delivery(row, source.edition_id, lane) for row in found]
     if allowed is not None:
         allowed.store()
-    return claimed
+    return Claim(claimed, is_held_up)
 
 
 def is_due(connection: PlainConnection, *, lane: Lane, now: datetime, relay: str = MAIN_RELAY) -> bool:

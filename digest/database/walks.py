@@ -114,14 +114,15 @@ def take(
     lease_until: datetime,
     limit: int,
     allowed: Allowance | None,
-) -> list[tuple[Any, ...]]:  # Any: a row as `attempts` reads it
+) -> list[tuple[Any, ...]] | None:  # Any: a row as `attempts` reads it
     """Walk on and give `owner` up to `limit` deliveries of those whose turn has come; the others are put off.
 
-    Nothing where another worker is walking at this moment, or somebody changes the edition's row.
+    None where another worker is walking in this moment, or somebody changes the edition's row. It is not waited for:
+    whoever has that row may want a delivery that this claim has already.
     """
     walked_to: int | None = run(connection, _HOLD, {"edition_id_": edition_id}).scalar_one_or_none()
     if walked_to is None:
-        return []
+        return None
     walk = _walk(connection, edition_id, walked_to, limit=limit, now=now, allowed=allowed)
     if walk.claimed:
         given = {"owner_": owner, "lease_until_": lease_until}

@@ -3,8 +3,11 @@
 In: the ledger's due deliveries. Out: `Due`s in the stock, under this worker's lease, with their messages loaded. Before
 a claim, which writes, a look is taken that holds up nobody; while an edition's claims come back full, the next one
 looks after the mails of the other lanes, too: a look of its own for each cost a twentieth of all the sender's time.
+Only one worker at a time walks over an edition; the others come again a moment later.
 """
 
+import asyncio
+import random
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
@@ -20,6 +23,7 @@ _ORDER = (Lane.FIRST, Lane.SHARE, Lane.BULK)
 _PER_CONNECTION = 10
 _MAX = 250
 _SOON_SECONDS, _LATE_SECONDS = 0.05, 1.0
+_HELD_UP_SECONDS = 0.02  # a claim of another worker takes about as long
 
 
 class Claimer:
@@ -54,7 +58,10 @@ class Claimer:
         return self._was_full[Lane.BULK] and self._stock.is_low
 
     async def fill(self) -> bool:
-        """Claim what is due and fits; return whether there was anything. Raises `DatabaseUnavailableError`."""
+        """Claim what is due and fits; return whether there was anything, or may be in a moment.
+
+        Raises `DatabaseUnavailableError`.
+        """
         now, relay = self._clock(), self._stock.relay
         asked = [lane for lane in _ORDER if lane is not Lane.BULK or self._stock.is_low]
         looked: list[Lane] | None = None  # what is due by a look of its own
@@ -64,16 +71,23 @@ class Claimer:
             if not looked:  # and if the lanes used up what there was of the edition meanwhile, its turn has come
                 return Lane.BULK not in asked and self._stock.is_low and await self.fill()
 
-        def claim(connection: PlainConnection) -> dict[Lane, list[Delivery]]:
+        def claim(connection: PlainConnection) -> dict[Lane, attempts.Claim]:
             due = self._due(connection, asked, now, relay) if looked is None else looked
             return {lane: self._claim(connection, lane, now, relay) for lane in due}
 
         claimed = await self._database.write(claim)
-        self._was_full.update((lane, len(claimed.get(lane, ())) == self._batch) for lane in asked)
-        if self._was_full[Lane.BULK] and Lane.BULK in asked:
+        self._was_full.update((lane, lane in claimed and self._has_more(claimed[lane])) for lane in asked)
+        if Lane.BULK in claimed and len(claimed[Lane.BULK].deliveries) == self._batch:
             self._follow()
-        await self._take_in([delivery for of_lane in claimed.values() for delivery in of_lane])
-        return any(claimed.values())
+        found = [delivery for of_lane in claimed.values() for delivery in of_lane.deliveries]
+        await self._take_in(found)
+        if not any(of_lane.is_held_up for of_lane in claimed.values()):
+            return bool(found)
+        await asyncio.sleep(_HELD_UP_SECONDS * (0.5 + random.random()))  # noqa: S311
+        return True
+
+    def _has_more(self, claim: attempts.Claim) -> bool:
+        return claim.is_held_up or len(claim.deliveries) == self._batch
 
     def _due(self, connection: PlainConnection, lanes: Sequence[Lane], now: datetime, relay: str) -> list[Lane]:
         """Return those of which something is due; where the last claim came back full that is taken for granted."""
@@ -83,7 +97,7 @@ class Claimer:
             if self._was_full[lane] or attempts.is_due(connection, lane=lane, now=now, relay=relay)
         ]
 
-    def _claim(self, connection: PlainConnection, lane: Lane, now: datetime, relay: str) -> list[Delivery]:
+    def _claim(self, connection: PlainConnection, lane: Lane, now: datetime, relay: str) -> attempts.Claim:
         until = now + self._lease
         return attempts.claim_due(
             connection, owner=self._owner, lane=lane, now=now, lease_until=until, limit=self._batch, relay=relay

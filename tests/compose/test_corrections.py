@@ -99,7 +99,7 @@ class Desk(Newsroom):
                 connection, owner="w", lane=Lane.BULK, now=now, lease_until=now + timedelta(minutes=1), limit=10
             )
         )
-        return [one.id for one in claimed]
+        return [one.id for one in claimed.deliveries]
 
     async def mark_attempting(self, ids: Collection[int]) -> set[int]:
         now: datetime = self.clock()

@@ -31,11 +31,12 @@ async def _claim(
     database: Database, clock: StoppedClock, *, owner: str = "a", limit: int = 100, turn: int = 0
 ) -> list[Delivery]:
     until = clock() + timedelta(seconds=30)
-    return await database.write(
+    claimed = await database.write(
         lambda connection: attempts.claim_due(
             connection, owner=owner, lane=Lane.BULK, now=clock(), lease_until=until, limit=limit, turn=turn
         )
     )
+    return claimed.deliveries
 
 
 async def _is_due(database: Database, clock: StoppedClock) -> bool:

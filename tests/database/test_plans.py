@@ -50,7 +50,7 @@ async def _explained(
         until = clock() + timedelta(seconds=30)
         claimed = attempts.claim_due(connection, owner="a", lane=Lane.BULK, now=clock(), lease_until=until, limit=3)
         sa.event.listen(connection, "before_cursor_execute", partial(_note, statements))
-        act(connection, [delivery.id for delivery in claimed])
+        act(connection, [delivery.id for delivery in claimed.deliveries])
 
     async with database.begin() as connection:
         await connection.run_sync(run)

@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from digest.config import Settings
-from digest.database import Database, alerts, deliveries, messages, renewals
+from digest.database import Database, alerts, attempts, deliveries, messages, renewals
 from digest.database.tables import subscribers
 from digest.deliver import transport
 from digest.deliver.sender import Sender
@@ -114,6 +114,25 @@ async def test_a_mail_somebody_waits_for_overtakes_an_edition_that_is_being_sent
     # Not behind all sixty: as far as they were sent until somebody looked, a tenth of a second later.
     assert server.recipients.index("waiting@gaon.example") <= 30
     assert await ledger.states(database) == {ACCEPTED: 61}
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+async def test_a_worker_that_finds_another_at_an_edition_comes_again(database: Database, clock: StoppedClock) -> None:
+    """Of three that were started for an edition, one sent it alone: the others had met it at a claim, and left."""
+    edition = await ledger.make_edition(database, at=clock(), readers=6)
+    until = clock() + timedelta(seconds=30)
+    async with HostileServer() as server:
+        async with database.begin() as other:
+            claim = await other.run_sync(
+                attempts.claim_due, owner="b", lane=Lane.BULK, now=clock(), lease_until=until, limit=2
+            )
+            sending = asyncio.create_task(_sender(database, server, clock).send_due())
+            await asyncio.wait({sending}, timeout=_A_MOMENT)
+            assert not server.mails
+        assert await sending == 4
+
+    assert [delivery.id for delivery in claim.deliveries] == list(edition.delivery_ids[:2])
+    assert await ledger.states(database) == {ACCEPTED: 4, QUEUED: 2}
 
 
 async def test_a_connection_is_renewed_after_its_cap(database: Database, clock: StoppedClock) -> None:

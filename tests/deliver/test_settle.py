@@ -20,7 +20,7 @@ async def _put_on_the_wire(database: Database, clock: StoppedClock, lane: Lane, 
         claimed = await connection.run_sync(
             attempts.claim_due, owner="dead", lane=lane, now=clock(), lease_until=lease_until, limit=limit
         )
-        ids = [each.id for each in claimed]
+        ids = [each.id for each in claimed.deliveries]
         await connection.run_sync(attempts.mark_attempting, ids, owner="dead", now=clock(), lease_until=lease_until)
 
 

@@ -86,7 +86,7 @@ async def claimed(database: Database, clock: StoppedClock) -> int:
                 plain, owner="a", lane=Lane.SHARE, now=clock(), lease_until=clock.advance(seconds=1), limit=10
             )
         )
-    return len(found)
+    return len(found.deliveries)
 
 
 async def open_alerts(database: Database) -> list[str]:
