@@ -18,6 +18,7 @@ from digest.models.deliveries import DeliveryState
 d = deliveries.c
 
 _RATE_WINDOW = timedelta(minutes=1)
+_LEAST_MOVING_SECONDS = 2.0  # the first few mails say nothing about the rate
 _LONGER_WINDOW = timedelta(hours=1)
 _WAITING = (DeliveryState.QUEUED, DeliveryState.ATTEMPTING, DeliveryState.DEFERRED)
 
@@ -39,13 +40,22 @@ class DomainProgress:
     def total(self) -> int:
         return sum(self.by_state.values())
 
+    @property
+    def waiting(self) -> int:
+        """How many have not come to an end yet, deferred ones among them."""
+        return sum(self.by_state.get(state, 0) for state in _WAITING)
+
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """An edition's deliveries by domain, largest first, and how many were accepted within the last minute."""
+    """An edition's deliveries by domain, largest first, and how many were accepted within the last minute.
+
+    `moving_seconds`: since when, if it began to move within that minute.
+    """
 
     domains: tuple[DomainProgress, ...]
     accepted_last_minute: int
+    moving_seconds: float = 60.0
 
     def count(self, *states: DeliveryState) -> int:
         """Return how many deliveries are in one of `states`."""
@@ -65,7 +75,8 @@ class Progress:
         """How long the rest takes at the rate of the last minute; None while nothing moves."""
         if self.waiting == 0:
             return 0
-        return round(self.waiting * 60 / self.accepted_last_minute) if self.accepted_last_minute else None
+        seconds = max(self.moving_seconds, _LEAST_MOVING_SECONDS)
+        return round(self.waiting * seconds / self.accepted_last_minute) if self.accepted_last_minute else None
 
     def of_providers(self) -> "tuple[DomainProgress, ...]":
         """Return the domains of each provider as one, under its name; those of no large provider by themselves."""
@@ -83,18 +94,22 @@ async def of_edition(connection: Connection, edition_id: int, *, now: datetime) 
         sa.func.sum(sa.case((sa.and_(is_accepted, d.settled_at > now - window), 1), else_=0))
         for window in (_RATE_WINDOW, _LONGER_WINDOW)
     ]
+    first = sa.func.min(sa.case((sa.and_(is_accepted, d.settled_at > now - _RATE_WINDOW), d.settled_at)))
     rows = await connection.execute(
-        sa.select(d.domain, d.provider, d.state, sa.func.count(), *within)
+        sa.select(d.domain, d.provider, d.state, sa.func.count(), *within, first)
         .where(tables.of_edition(edition_id))
         .group_by(d.domain, d.provider, d.state)
     )
     found: dict[tuple[str, str], DomainProgress] = {}
-    for domain, provider, state, number, last_minute, last_hour in rows:
+    moving_since = now
+    for domain, provider, state, number, last_minute, last_hour, began_at in rows:
+        moving_since = min(moving_since, began_at or now)
         each = DomainProgress(domain, {state: number}, provider, int(last_minute), int(last_hour))
         before = found.get((domain, provider))
         found[(domain, provider)] = each if before is None else _sum(before, each)
     domains = sorted(found.values(), key=lambda each: -each.total)
-    return Progress(tuple(domains), sum(each.accepted_last_minute for each in domains))
+    moving_seconds = (now - moving_since).total_seconds()
+    return Progress(tuple(domains), sum(each.accepted_last_minute for each in domains), moving_seconds)
 
 
 def _sum(one: DomainProgress, other: DomainProgress) -> DomainProgress:

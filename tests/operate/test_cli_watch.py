@@ -1,11 +1,13 @@
 """`digest editions watch` and the numbers behind it, on both databases."""
 
-from datetime import timedelta
+import re
+from datetime import datetime, timedelta
 
 import pytest
 
-from digest.database import Database, progress
+from digest.database import Database, paces, progress
 from digest.models.deliveries import DeliveryState
+from digest.models.editions import EditionState
 from tests.support import ledger
 from tests.support.clock import StoppedClock
 from tests.support.commands import Commands
@@ -18,7 +20,9 @@ async def test_progress_counts_each_domain_and_the_last_minute(database: Databas
     now = clock.advance(minutes=5)
     first, second, third, *rest = edition.delivery_ids
     await ledger.set_deliveries(database, [first], state=DeliveryState.ACCEPTED, settled_at=now - timedelta(minutes=3))
-    await ledger.set_deliveries(database, [second], state=DeliveryState.ACCEPTED, settled_at=now)
+    await ledger.set_deliveries(
+        database, [second], state=DeliveryState.ACCEPTED, settled_at=now - timedelta(seconds=20)
+    )
     await ledger.set_deliveries(database, [third], state=DeliveryState.REFUSED, domain="naver.example", settled_at=now)
 
     async with database.read() as connection:
@@ -27,13 +31,56 @@ async def test_progress_counts_each_domain_and_the_last_minute(database: Databas
     assert [(each.domain, each.total) for each in found.domains] == [("morning.example", 5), ("naver.example", 1)]
     assert found.domains[1].by_state == {DeliveryState.REFUSED: 1}
     assert (found.total, found.waiting, found.accepted_last_minute) == (6, len(rest), 1)
-    assert found.seconds_left == 180
+    assert found.seconds_left == 60  # three, at one in the twenty seconds since it moves
 
 
 def test_nothing_moving_promises_no_end() -> None:
     """No rate, no time left: a guess would be worse."""
     stuck = progress.Progress((progress.DomainProgress("naver.example", {DeliveryState.QUEUED: 3}),), 0)
     assert stuck.seconds_left is None
+
+
+async def _send_halfway(database: Database, at: datetime) -> None:
+    """One of three is accepted, one waits at a provider that asked to be left alone, one at a paused provider."""
+    edition = await ledger.make_edition(database, at=at, readers=3)
+    first, second, third = edition.delivery_ids
+    await ledger.set_deliveries(database, [first], state=DeliveryState.ACCEPTED, settled_at=at)
+    await ledger.set_deliveries(database, [second], provider="gmail.com")
+    await ledger.set_deliveries(database, [third], provider="naver.com")
+    await ledger.set_edition(database, edition.id, state=EditionState.HELD, reason="a person held it")
+    async with database.begin() as connection:
+        minute = timedelta(minutes=1)
+        await paces.stop(connection, "gmail.com", now=at, first=10 * minute, longest=60 * minute, reason="421 4.7.28")
+        await paces.pause(connection, "provider:naver.com", reason="no", at=at)
+        await paces.pause(connection, "provider:daum.net", reason="nothing waits there", at=at)
+
+
+def test_watching_says_why_nothing_moves(commands: Commands, just_now: StoppedClock) -> None:
+    """A rate of nothing alone would have the operator look for what is wrong everywhere."""
+    commands.act(lambda database: _send_halfway(database, just_now()))
+    said = commands("editions", "watch", "1").stdout
+    assert "; because a person held it; gmail.com left alone until 20" in said
+    assert said.rstrip().endswith("; naver.com paused")
+
+
+def test_a_terminal_shows_the_bar_and_the_domains_below_each_other(
+    commands: Commands, just_now: StoppedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The bar ends its line: the columns' names once stood behind it and were cut off."""
+    commands.act(lambda database: _send_halfway(database, just_now()))
+    monkeypatch.setenv("FORCE_COLOR", "1")  # how rich is told that it writes to a terminal
+    monkeypatch.setenv("COLUMNS", "200")
+    drawn = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", commands("editions", "watch", "1").stdout)
+    _, bar, names, *rows = drawn.splitlines()
+    assert set(bar.strip()) <= set("━╸╺")
+    assert names.split()[3:] == ["accepted", "deferred", "refused", "uncertain", "dropped", "waiting"]
+    assert rows[2].split() == ["naver.com", "0", "0", "0", "0", "0", "1", "paused"]
+
+
+@pytest.mark.parametrize("every", ["0", "0.4", "-1", "nan", "inf", "1e9"])
+def test_looking_again_and_again_without_a_pause_is_no_way_to_watch(commands: Commands, every: str) -> None:
+    """Not a number of seconds once meant no pause at all."""
+    assert "seconds" in commands("editions", "watch", "1", f"--every={every}", code=2).stderr
 
 
 def test_watching_ends_with_the_edition(commands: Commands, just_now: StoppedClock) -> None:
