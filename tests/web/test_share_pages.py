@@ -152,6 +152,30 @@ async def test_a_browser_remembers_a_confirmed_sender_and_nobody_else(
     ]
 
 
+async def test_a_remembered_browser_that_worked_nothing_out_has_its_sender_asked(
+    client: httpx2.AsyncClient, database: Database, settings: Settings, clock: StoppedClock, path: str
+) -> None:
+    """A stolen cookie alone sends nothing: without the proof of work a program could use it a thousand times."""
+    await ask(client, path, clock)
+    await client.post(await link_of(database, settings, TokenPurpose.SHARE))
+    clock.advance(hours=2)
+
+    await ask(client, path, clock, is_solved=False, friend="second@naru.example")
+
+    assert [(kind, to) for kind, to, _, _ in await queued(database)][2:] == [(MessageKind.SENDER, SENDER)]
+
+
+async def test_a_share_is_released_in_its_time_only(
+    client: httpx2.AsyncClient, database: Database, clock: StoppedClock, path: str
+) -> None:
+    """Whoever presses the button while its time runs out has seen it waiting; the update decides."""
+    await ask(client, path, clock)
+    async with database.begin() as connection:
+        waits = (await connection.execute(sa.select(share_rows.c.id))).scalar_one()
+        assert not await shares.release(connection, waits, at=clock() + request.WAITS)
+        assert await shares.release(connection, waits, at=clock())
+
+
 async def test_whoever_wants_none_gets_none_and_nobody_sees_it(
     client: httpx2.AsyncClient, database: Database, settings: Settings, clock: StoppedClock, path: str
 ) -> None:
