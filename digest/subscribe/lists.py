@@ -80,12 +80,15 @@ class _Columns:
 def read_list(content: bytes) -> list[Line]:
     """Return the lines of a list; empty ones are left out.
 
-    Raises `FixSetupError` for bytes in another encoding, or a list in which no column of addresses can be found.
+    Raises `FixSetupError` for bytes in another encoding, or a list without a column of addresses or without a line.
     """
     try:
-        return list(_lines(_reader(content)))
+        lines = list(_lines(_reader(content)))
     except csv.Error as error:
         raise FixSetupError(f"The list is no CSV: {error}.") from error
+    if not lines:
+        raise FixSetupError("The list is empty, or has no line below its heads. Export it once more, and try again.")
+    return lines
 
 
 def tell_columns(content: bytes) -> str:

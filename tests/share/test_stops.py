@@ -153,6 +153,32 @@ async def test_while_it_rests_nothing_is_asked_for_and_the_word_is_clear(
         assert (await connection.execute(sa.select(shares.c.id))).all() == []
 
 
+async def test_while_it_rests_what_its_sender_confirms_waits_on(
+    database: Database, settings: Settings, clock: StoppedClock
+) -> None:
+    """It was asked for before the stop; pressing the button again after a person's word sends it."""
+    async with database.begin() as connection:
+        article_id = await rows.add_article(connection, "1", at=clock())
+    wanted = Wanted(article_id, parse("a@gaon.example"), "", (parse("b@naru.example"),), "", "ko", "192.0.2.1")
+    await request.ask(database, settings, Renderer(None), wanted, is_proven=True, is_confirmed=False, now=clock())
+    async with database.begin() as connection:
+        token = settings.keyring.make(
+            TokenPurpose.SHARE, (await connection.execute(sa.select(sa.func.max(deliveries.c.id)))).scalar_one()
+        )
+        await share_stops.stop(connection, EVERYBODY, "a test", at=clock())
+
+    pressed = await request.release(database, settings, Renderer(None), token, now=clock())
+
+    assert pressed is not None
+    assert (pressed.sent, pressed.waiting) == (0, 1)
+    async with database.begin() as connection:
+        assert (await connection.execute(sa.select(shares.c.state))).scalar_one() == ShareState.WAITING
+        await share_stops.resume(connection, EVERYBODY, at=clock())
+    again = await request.release(database, settings, Renderer(None), token, now=clock())
+    assert again is not None
+    assert again.sent == 1
+
+
 async def test_resuming_forgets_what_led_to_the_stop_and_hears_what_comes_later(
     database: Database, clock: StoppedClock
 ) -> None:

@@ -71,6 +71,13 @@ def test_a_list_without_heads_is_read_from_its_first_line() -> None:
     ]
 
 
+@pytest.mark.parametrize("content", [b"", b"\xef\xbb\xbf", b"\n\n", "이메일,이름\n".encode()])
+def test_a_list_without_a_line_is_refused(content: bytes) -> None:
+    """Whoever exported the wrong thing must not read that all went well."""
+    with pytest.raises(FixSetupError, match="empty"):
+        read_list(content)
+
+
 @pytest.mark.parametrize("content", [b"\xff\x00\x81", "이름,전화\n김,010\n".encode()])
 def test_a_list_without_addresses_or_in_an_unknown_encoding_is_refused(content: bytes) -> None:
     """Guessing would import garbage."""
