@@ -85,6 +85,19 @@ async def open_desk(database: Database, settings: Settings, token: str, *, now: 
         return await desk_of(connection, settings, subscriber_id, now=now)
 
 
+async def language_of(database: Database, settings: Settings, token: str) -> str:
+    """Return what the reader whose link this is reads, also of one who has left; empty if they were erased.
+
+    Raises `BadTokenError` for a token that we did not make for choosing.
+    """
+    subscriber_id = settings.keyring.read(TokenPurpose.CHOOSE, token)
+    async with database.read() as connection:
+        try:
+            return (await subscribers.get(connection, subscriber_id)).language
+        except NotFoundError:
+            return ""
+
+
 async def desk_of(connection: Connection, settings: Settings, subscriber_id: int, *, now: datetime) -> Desk | None:
     """Return the page of this reader; None if they get no mails any more."""
     try:

@@ -4,7 +4,8 @@ In: requests the guard let through. Out: pages in the reader's language, Korean 
 in every edition: it shows the choices of a masked address, saves the one form, and mails a fresh link. `/link/TOKEN`
 stands in such a mail: the reader's own data to download, another address, erasing; or the button that confirms another
 address. Looking changes nothing; every act is a POST. A form with something wrong comes back as it was filled in, with
-a sentence that says what; what was mailed, and whether, is answered the same always. The pages need no script.
+a sentence that says what, a new address that looks mistyped with the one that was probably meant; what was mailed, and
+whether, is answered the same always. The pages need no script.
 """
 
 import json
@@ -18,13 +19,14 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from digest import addresses, links
+from digest.addresses import Address
 from digest.clock import Clock
 from digest.compose.render import Renderer
 from digest.config import Settings
 from digest.database import Database
 from digest.errors import BadAddressError, BadTokenError
 from digest.models.readers import LinkMatter
-from digest.subscribe import advert_checks, advert_consent, fresh, preferences
+from digest.subscribe import advert_checks, advert_consent, fresh, preferences, typos
 from digest.subscribe.fresh import Opened
 from digest.subscribe.preferences import Desk, Problem
 from digest.tokens import TokenPurpose
@@ -60,7 +62,7 @@ class PreferencesPages:
             return self._choices(request, desk, problem=wanted, form=form)
         saved = await preferences.save(self.database, self.settings, self.renderer, desk, wanted, now=now)
         if saved is None:
-            return self._left(request)
+            return await self._left(request)
         changed = Desk(replace(desk.subscriber, language=wanted.language), wanted, desk.offers)
         return self._choices(request, changed, is_saved=True, as_it_was=saved.as_it_was > 0)
 
@@ -73,7 +75,8 @@ class PreferencesPages:
             return self._no_such_link(request)
         if desk is not None:
             await fresh.ask(self.database, self.settings, self.renderer, desk.subscriber, now)
-        return self._said(request, "asked", desk.subscriber.language if desk else "")
+        language = desk.subscriber.language if desk else await self._own_language(request)
+        return self._said(request, "asked", language)
 
     async def refuse_adverts(self, request: Request) -> Response:
         """Take back the consent to adverts alone; twice is as good as once."""
@@ -131,13 +134,22 @@ class PreferencesPages:
             desk = await preferences.open_desk(self.database, self.settings, request.path_params["token"], now=now)
         except BadTokenError:
             return self._no_such_link(request)
-        return self._left(request) if desk is None else desk
+        return await self._left(request) if desk is None else desk
 
     async def _change(self, request: Request, opened: Opened, form: _Form) -> Response:
+        typed = _last(form, "address")
         try:
-            address = addresses.parse((form.get("address") or [""])[-1])
+            address = addresses.parse(typed)
         except BadAddressError:
             return self._opened(request, opened, problem="address", status=_WRONG)
+        meant = typos.offered(address)
+        match _last(form, "meant"):
+            case "offered" if meant:
+                address = meant
+            case "typed":
+                pass
+            case _ if meant:
+                return self._opened(request, opened, typed=address, meant=meant, status=_WRONG)
         await fresh.ask_new_address(self.database, self.settings, self.renderer, opened, address, now=self.clock())
         return self._said(request, "asked_new", opened.subscriber.language)
 
@@ -191,13 +203,24 @@ class PreferencesPages:
             self.templates.root, self.settings.keyring.make(TokenPurpose.LEAVE, desk.subscriber.id)
         )
 
-    def _opened(self, request: Request, opened: Opened, *, problem: str = "", status: int = 200) -> Response:
+    def _opened(
+        self,
+        request: Request,
+        opened: Opened,
+        *,
+        problem: str = "",
+        typed: Address | None = None,
+        meant: Address | None = None,
+        status: int = 200,
+    ) -> Response:
         language = self.templates.language_of(request, opened.subscriber.language)
         new = opened.link.new_address
         context = {
             "masked_address": opened.subscriber.address.masked,
             "new_address": "" if new is None else new.masked,
             "problem": problem,
+            "typed": typed,
+            "meant": meant,
         }
         return self.templates.page(
             "preferences_link.html", context, language=language, status=status, headers=_NOT_KEPT
@@ -215,8 +238,12 @@ class PreferencesPages:
             "preferences_said.html", context, language=language, status=status, headers=_NOT_KEPT
         )
 
-    def _left(self, request: Request) -> Response:
-        language = self.templates.language_of(request)
+    async def _own_language(self, request: Request) -> str:
+        """Whoever has left reads what they always did, whatever their browser asks for; empty for one erased."""
+        return await preferences.language_of(self.database, self.settings, request.path_params["token"])
+
+    async def _left(self, request: Request) -> Response:
+        language = self.templates.language_of(request, await self._own_language(request))
         return self.templates.page("left.html", {"masked_address": ""}, language=language, headers=_NOT_KEPT)
 
     def _no_such_link(self, request: Request) -> Response:
@@ -240,7 +267,11 @@ def routes(
 
 def _act(form: _Form) -> str:
     """Return what the pressed button of a fresh link's page stands for; empty if none was."""
-    return (form.get("act") or [""])[-1]
+    return _last(form, "act")
+
+
+def _last(form: _Form, name: str) -> str:
+    return (form.get(name) or [""])[-1]
 
 
 async def _fields(request: Request) -> dict[str, list[str]] | None:
@@ -254,5 +285,5 @@ async def _fields(request: Request) -> dict[str, list[str]] | None:
 
 def _typed(form: _Form | None, name: str, stored: str | None) -> str:
     """What stands in a field: as it was typed, where the form comes back, else as it is stored."""
-    typed = (form.get(name) or [""])[-1] if form is not None else stored or ""
+    typed = _last(form, name) if form is not None else stored or ""
     return "".join(char if char.isprintable() or char == "\n" else " " for char in typed)[:500]

@@ -165,6 +165,16 @@ async def test_link_of_one_who_left_opens_no_choices(
     assert await rows.everything(database) == before
 
 
+async def test_who_has_left_is_told_in_their_own_language(
+    client: httpx2.AsyncClient, database: Database, path: str
+) -> None:
+    """Their mails were in it; the browser may be borrowed."""
+    async with database.begin() as connection:
+        await connection.execute(sa.update(subscribers).values(state=SubscriberState.LEFT, language="en"))
+    answers = [await client.get(path), await client.post(path, data=FORM), await client.post(f"{path}/link")]
+    assert [answer.headers["content-language"] for answer in answers] == ["en", "en", "en"]
+
+
 async def test_fresh_links_are_three_a_day_and_the_answer_is_always_the_same(
     client: httpx2.AsyncClient, database: Database, path: str
 ) -> None:
@@ -259,6 +269,24 @@ async def test_who_was_mistyped_first_cannot_confirm_after_another_address_was_a
     await client.post(link, data={"act": "address", "address": "kim@daum.example"})
     assert (await client.post(mistyped)).status_code == 410
     assert (await client.post(await newest_link(database, settings))).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("meant", "mailed"), [({}, []), ({"meant": "offered"}, ["kim@naver.com"]), ({"meant": "typed"}, ["kim@naver.con"])]
+)
+async def test_mistyped_domain_of_a_new_address_is_offered_back(
+    client: httpx2.AsyncClient, database: Database, settings: Settings, *, path: str, meant: dict[str, str],
+    mailed: list[str],
+) -> None:  # fmt: skip
+    """A stranger's mailbox, or none, would get the link; only the reader knows which address is right."""
+    link = await asked_link(client, database, settings, path)
+
+    answer = await client.post(link, data={"act": "address", "address": "kim@naver.con", **meant})
+
+    assert ("kim@naver.com" in answer.text) is (not meant)
+    async with database.read() as connection:
+        links = await connection.execute(sa.select(fresh_links.c.new_address).where(fresh_links.c.new_address != ""))
+    assert list(links.scalars()) == mailed
 
 
 async def test_new_address_that_was_suppressed_meanwhile_is_not_taken(
