@@ -2,8 +2,12 @@
 
 In: the database. Out: the text format. A gathering is kept for five seconds, and one that took long for twenty times as
 long as it took, so that however often somebody asks, asking stays a small part of the work beside an edition of a
-million. Two who ask at once share one gathering. An edition that was through an hour ago is counted every ten minutes.
-Labels are slots, states, lanes and providers only. Raises `DatabaseUnavailableError` while the database is away.
+million. Two who ask at once share one gathering. Whoever would have to wait long for it is told the numbers of before,
+and how old they are is a number, too; the gathering goes on. An edition that was through an hour ago is counted every
+ten minutes. Labels are slots, states, lanes and providers only.
+
+Beside an edition of a million a gathering takes longer than Prometheus waits. Counts kept by the sender's commits would
+be quicker to read, but every way in which a delivery changes would have to keep them, too, or the numbers were wrong.
 """
 
 import asyncio
@@ -24,6 +28,7 @@ from digest.models.editions import EditionState
 from digest.models.readers import SubscriberState
 
 _KEPT_SECONDS = 5.0
+_WAIT_SECONDS = 5.0  # Prometheus gives up after ten, the page after nine
 _SHARE = 20
 _ENDED_KEPT_SECONDS = 600.0
 _ENDED_BEFORE = timedelta(hours=1)
@@ -36,19 +41,31 @@ class Metrics:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
-        self._gathering = asyncio.Lock()
+        self._gathering: asyncio.Task[bytes] | None = None
         self._text, self._good_until = b"", 0.0
         self._ended: dict[int, tuple[float, Progress]] = {}
 
     async def exposition(self) -> bytes:
-        """Return all numbers as text. Raises `DatabaseUnavailableError`."""
-        async with self._gathering:
-            began = monotonic_seconds()
-            if not self._text or began >= self._good_until:
-                self._text = await self._gather()
-                ended = monotonic_seconds()
-                self._good_until = ended + max(_KEPT_SECONDS, _SHARE * (ended - began))
+        """Return all numbers as text. Raises `DatabaseUnavailableError` while the database is away."""
+        if self._text and monotonic_seconds() < self._good_until:
             return self._text
+        # A task of its own: who gives up waiting must not end it, or the next would have to begin anew for ever.
+        if self._gathering is None or self._gathering.done():
+            self._gathering = asyncio.create_task(self._renew())
+        task = self._gathering
+        done, _ = await asyncio.wait({task}, timeout=_WAIT_SECONDS if self._text else None)
+        return task.result() if done else self._text
+
+    async def _renew(self) -> bytes:
+        began = monotonic_seconds()
+        try:
+            self._text = await self._gather()
+        except BaseException:
+            self._text = b""  # not known now
+            raise
+        ended = monotonic_seconds()
+        self._good_until = ended + max(_KEPT_SECONDS, _SHARE * (ended - began))
+        return self._text
 
     async def _gather(self) -> bytes:
         now = self._clock()
@@ -67,7 +84,7 @@ class Metrics:
         if is_over and kept and monotonic_seconds() - kept[0] < _ENDED_KEPT_SECONDS:
             return kept[1]
         async with self._database.read() as connection:
-            found = await progress.of_edition(connection, edition_id, now=now)
+            found = await progress.of_edition(connection, edition_id, now=now, by_domain=False)
         if is_over:
             self._ended[edition_id] = (monotonic_seconds(), found)
         return found
@@ -99,6 +116,7 @@ def _of_service(found: Figures, now: datetime) -> list[Metric]:
     fetched = [((), _age(found.last_fetch_at, now))] if found.last_fetch_at else []
     return [
         _gauge("build_info", "This release.", ("version",), [((__version__,), 1)]),
+        _gauge("gathered_timestamp_seconds", "When these numbers were true.", (), [((), now.timestamp())]),
         _gauge(
             "waiting",
             "Deliveries that wait and may go out.",

@@ -1,12 +1,13 @@
 """`/metrics`: the numbers, and who may read them."""
 
-from datetime import timedelta
+import asyncio
+from datetime import datetime, timedelta
 
 import httpx2
 import pytest
 
 from digest.config import Settings
-from digest.database import Database
+from digest.database import Connection, Database, figures
 from digest.errors import DatabaseUnavailableError
 from digest.models.deliveries import DeliveryState
 from digest.operate.metrics import Metrics
@@ -58,8 +59,71 @@ async def test_numbers_are_the_ledgers(database: Database, settings: Settings, c
         "digest_open_alerts 0.0",
     ):
         assert line in lines, line
+    assert _gathered_at(answer.text) == clock().timestamp()
     assert "@" not in answer.text
     assert ".example" not in answer.text
+
+
+async def test_who_gives_up_waiting_does_not_end_the_gathering(
+    database: Database, clock: StoppedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beside an edition of a million it takes longer than Prometheus waits: every scrape would begin anew for ever."""
+    metrics, may_go_on = Metrics(database, clock), asyncio.Event()
+    gather = figures.gather
+
+    async def slow_gather(connection: Connection, *, now: datetime) -> figures.Figures:
+        await may_go_on.wait()
+        return await gather(connection, now=now)
+
+    monkeypatch.setattr(figures, "gather", slow_gather)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.01):
+            await metrics.exposition()
+    began_at = clock()
+    clock.advance(minutes=1)  # a second gathering would have this time
+    may_go_on.set()
+    assert _gathered_at((await metrics.exposition()).decode()) == began_at.timestamp()
+
+
+async def test_a_slow_gathering_is_not_waited_for_where_older_numbers_are_known(
+    database: Database, clock: StoppedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They say how old they are."""
+    for name in ("_WAIT_SECONDS", "_KEPT_SECONDS", "_SHARE"):
+        monkeypatch.setattr(f"digest.operate.metrics.{name}", 0)
+    metrics, may_go_on = Metrics(database, clock), asyncio.Event()
+    before, gather = await metrics.exposition(), figures.gather
+
+    async def slow_gather(connection: Connection, *, now: datetime) -> figures.Figures:
+        await may_go_on.wait()
+        return await gather(connection, now=now)
+
+    monkeypatch.setattr(figures, "gather", slow_gather)
+    clock.advance(minutes=1)
+    meanwhile = await metrics.exposition()
+    may_go_on.set()
+    monkeypatch.setattr("digest.operate.metrics._WAIT_SECONDS", 60)
+    afterwards = await metrics.exposition()
+    assert meanwhile == before
+    assert _gathered_at(afterwards.decode()) == clock().timestamp()
+
+
+async def test_numbers_of_before_are_not_told_while_the_database_is_away(
+    database: Database, clock: StoppedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A gap is true, an old number that looks new is not."""
+    for name in ("_KEPT_SECONDS", "_SHARE"):
+        monkeypatch.setattr(f"digest.operate.metrics.{name}", 0)
+    metrics = Metrics(database, clock)
+    await metrics.exposition()
+
+    async def away(*_: object, **__: object) -> figures.Figures:
+        raise DatabaseUnavailableError("gone")
+
+    monkeypatch.setattr(figures, "gather", away)
+    for _ in range(2):
+        with pytest.raises(DatabaseUnavailableError):
+            await metrics.exposition()
 
 
 async def test_strangers_are_told_there_is_no_such_page(
@@ -91,6 +155,10 @@ async def test_a_database_that_is_away_is_503(database: Database, settings: Sett
 
     async with _client(database, settings, clock, away) as client:
         assert (await client.get("/metrics")).status_code == 503
+
+
+def _gathered_at(text: str) -> float:
+    return next(float(line.split()[1]) for line in text.splitlines() if line.startswith("digest_gathered_timestamp"))
 
 
 async def _numbers() -> bytes:
