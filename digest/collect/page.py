@@ -44,9 +44,11 @@ _SECTION_HEAD = re.compile(r"[◇◆■□▣▲△●○◎▶▷★☆※]")
 _NO_LETTER = re.compile(r"\W+")
 _IS_WRITER = re.compile(r"기자|특파원|논설|앵커|위원|reporter|staff|correspondent", re.IGNORECASE)
 _NAMED_TWICE = re.compile(r"(?:by\s+)?(?P<who>.{2,}?)(?:[\s,·/|]+(?P=who))*", re.IGNORECASE)  # and "By" before a name
+_NOBODY = {"admin", "administrator", "editor", "webmaster", "root", "master", "관리자", "운영자", "최고관리자"}
 _MOST_LINES = 2000
 _BYLINE_PLACE = (
-    "[class*=byline], [class*=reporter], [class*=writer], [class*=journalist], [class*=author], [class*=info]"
+    "[class*=byline], [class*=reporter], [class*=writer], [class*=journalist], [class*=author], [class*=info], "
+    "[class*=Info]"
 )
 
 
@@ -224,9 +226,13 @@ def _byline(reading: _Reading, family: tuple[Selectors, str], body: Body, under:
     if not text and (text := metadata.first("dable:author", "article:author", "author", "byl")):
         way = "meta"
     text = clean_line(text)
-    if "://" in text or (text and text in (metadata.linked("publisher"), metadata.first("og:site_name"))):
-        text = ""  # the paper itself, or a page about somebody
-    if way not in ("selector", family[1]) and not _IS_WRITER.search(text) and body.text.byline:
+    if (
+        "://" in text
+        or text.lower() in _NOBODY
+        or (text and text in (metadata.linked("publisher"), metadata.first("og:site_name")))
+    ):
+        text = ""  # the paper itself, a page about somebody, or whoever keeps the system
+    if (not text or way not in ("selector", family[1])) and not _IS_WRITER.search(text) and body.text.byline:
         text, way = body.text.byline, "text"
     if not text or not address or not _IS_WRITER.search(text):
         printed, at = _printed_byline(reading)

@@ -14,7 +14,8 @@ from selectolax.lexbor import LexborNode
 from digest.collect.normalize import clean_line
 from digest.collect.pages.tree import INLINE, SILENT, is_hidden, text_of, words_of
 
-_LEFT_OUT_TAGS = frozenset({"aside", "figure", "figcaption", "fieldset", "amp-ad", "amp-img", "ins"})
+_PICTURE_TAGS = frozenset({"figure", "figcaption"})
+_LEFT_OUT_TAGS = frozenset({"aside", "fieldset", "amp-ad", "amp-img", "ins"})
 NOT_THE_ARTICLE = frozenset(
     {
         "ad", "ads", "adv", "advert", "adverts", "advertisement", "advertising", "adsense", "adsbygoogle", "banner",
@@ -124,6 +125,8 @@ class _Walk:
             return True
         words = words_of(attributes)
         if stands_beside(tag, words):
+            return len(text_of(node)) <= NEARLY_ALL * self._all_letters
+        if tag in _PICTURE_TAGS:  # more than the text beside it where that is a line under a picture
             return len(text_of(node)) <= NEARLY_ALL * self._all_letters
         if tag in _LEFT_OUT_TAGS or words & NOT_THE_ARTICLE:
             return len(text_of(node)) <= _MUCH_OF_IT * self._all_letters or bool(words & {"comment", "comments"})

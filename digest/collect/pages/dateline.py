@@ -19,6 +19,7 @@ _REPORTER = re.compile(
 _BEFORE_TEXT = re.compile(
     rf"^[\[(【<][^\])】>]{{1,30}}[\])】>]\s?(?P<who>{_NAME}(?:[·,ㆍ]\s?{_NAME}){{0,3}}\s?{_ROLE})\s?[=:]"
 )
+_BARE_BEFORE_TEXT = re.compile(rf"^(?P<who>{_NAME}\s?{_ROLE})\s?=")
 _AFTER_TEXT = re.compile(
     rf"[.!?”\"]\s*[/(\[<=]?\s*(?P<who>{_NAME}\s?{_ROLE})\s*[)\]>]?\s*(?P<address>{ADDRESS.pattern})?\W*$"
 )
@@ -46,7 +47,7 @@ def lines_under(lines: tuple[str, ...], title: str) -> tuple[str, ...]:
 def reporter(under: tuple[str, ...], paragraphs: tuple[str, ...]) -> tuple[str, str]:
     """Return who wrote it and their address; empty texts where it is not said."""
     for text in paragraphs[:2]:
-        if match := _BEFORE_TEXT.match(text):
+        if match := _BEFORE_TEXT.match(text) or _BARE_BEFORE_TEXT.match(text):
             return match["who"], ""
     for text in under:
         if match := _REPORTER.search(text):

@@ -26,6 +26,7 @@ _BARE = re.compile(r"\W+")
 _GENERIC = {"홈", "home", "전체기사", "전체", "뉴스", "기사", "news", "article", "top", "메인", "처음"}
 _MOST_HEADINGS, _LONGEST, _MOST_LINES, _SHORTEST_HEADLINE = 150, 300, 400, 8
 _LONG_PARAGRAPH = 100
+_LINES_BETWEEN = 14  # headline and text
 
 
 def _bare(text: str) -> str:
@@ -41,8 +42,13 @@ def read_title(tree: LexborHTMLParser, metadata: meta.Metadata) -> tuple[str, st
     printed = _printed_as(tree, named)
     if printed:
         return printed, way if _bare(printed) == _bare(named) else "text"
+    if line := _as_a_line(tree, named):
+        return line, way
+    # No machine's word, and printed nowhere: often the paper's name on every page of it.
+    if way == "text" and (over := _over_text(tree)):
+        return over, "text"
     if named:
-        return _as_a_line(tree, named) or _without_name(named, metadata), way
+        return _without_name(named, metadata), way
     heading = tree.css_first("h1")
     title = clean_title(inline_text_of(heading), is_plain=True) if heading is not None else ""
     return title, "text" if title else ""
@@ -71,6 +77,19 @@ def _printed_as(tree: LexborHTMLParser, named: str) -> str:
         if is_without_name and len(text) > len(best):
             best = text
     return best
+
+
+def _over_text(tree: LexborHTMLParser) -> str:
+    """The last heading before the first long paragraph, with a few short lines between them; empty if there is none."""
+    lines = lines_of(tree.body)[:_MOST_LINES] if tree.body is not None else ()
+    text_at = next((number for number, line in enumerate(lines) if len(line) > _LONG_PARAGRAPH), 0)
+    above = {_bare(line) for line in lines[max(0, text_at - _LINES_BETWEEN) : text_at]}
+    for tag in ("h1", "h2", "h3"):
+        texts = [clean_title(inline_text_of(node), is_plain=True) for node in tree.css(tag)[:_MOST_HEADINGS]]
+        over = [text for text in texts if _SHORTEST_HEADLINE <= len(_bare(text)) <= _LONGEST and _bare(text) in above]
+        if over:
+            return over[-1]
+    return ""
 
 
 def _as_a_line(tree: LexborHTMLParser, named: str) -> str:

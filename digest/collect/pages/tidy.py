@@ -16,8 +16,15 @@ ADDRESS = re.compile(_ADDRESS)
 _ROLE = r"(?:[가-힣]{0,6}(?:기자|특파원|논설위원|위원|앵커|통신원|리포터|에디터|PD|피디)|[가-힣]{0,4}(?:편집장|팀장|부장|국장|인턴기자))"  # noqa: E501
 _NAME = r"[가-힣]{2,4}(?:[·,ㆍ/ ]{1,2}[가-힣]{2,4}){0,3}"
 BYLINE = re.compile(
-    rf"(?:[\[(<【]?[^\]\[)(<>【】=]{{0,20}}[\])>】=]\s?)?(?:글|사진|취재|글·사진)?\s?[=:/]?\s?"
+    rf"(?:[\[(<【]?[^\]\[)(<>【】=]{{0,20}}[\])>】=]\s?)?[\[(<【]?(?:글|사진|취재|글·사진)?\s?[=:/]?\s?"
     rf"(?P<who>{_NAME}\s?{_ROLE})\s?[(/|<\[=]?\s?(?P<address>{_ADDRESS})?\s?[)>\]]?\.?"
+)
+# 대담·정리=홍길동 기자 사진=김하늘 기자
+_WORK = r"(?:(?:대담|정리|글|취재|사진|영상|촬영|편집|그래픽|인터뷰|번역)(?:\s?[·ㆍ/,]\s?)?){1,3}"
+_CREDIT = rf"{_WORK}\s?[=:]\s?{_NAME}(?:\s?{_ROLE})?"
+_CREDITS = re.compile(rf"[\[(<]?{_CREDIT}(?:\s?[,/|·]?\s?{_CREDIT}){{0,3}}[\])>]?")
+_NAMED_ADDRESS = re.compile(
+    rf"[\[(<]?\s?(?P<who>[가-힣]{{2,4}})\s?[(/|<\[=]?\s?(?P<address>{_ADDRESS})\s?[)>\]]{{0,2}}"
 )
 _ADDRESS_LINE = re.compile(
     rf"(?:[^.。!?]{{0,40}}?[\s(/|<\[=])?[(<\[]?\s?(?P<address>{_ADDRESS})\s?[)>\]]?(?:\s?[/|,]\s?{_ADDRESS})?\.?"
@@ -49,7 +56,7 @@ _LINK_ALONE = re.compile(r"https?://\S{1,500}")
 _TAGS = re.compile(r"(?:#[^\s#]{1,30}[\s,]*)+")
 _LABEL = re.compile(
     r"광고|AD|ADVERTISEMENT|Advertisement|PR|스폰서|닫기|더보기|전체보기|이전|다음|공유|인쇄|스크랩|목록|위로|가|[가-힣]?가[+-]|[+\-|/·•※▶▲▼\d]{1,4}|글자\s?크기.{0,12}|"
-    r"기사\s?(?:수정|삭제|등록|입력|원문).{0,25}|(?:등록|입력|수정|승인|작성|발행|송고|최종\s?수정|업데이트|게재|지면)(?:일시?|시간|날짜)?\s?[:：]?\s?\d{4}.{0,30}|"
+    r"기사\s?(?:수정|삭제|등록|입력|원문).{0,25}|(?:등록|입력|수정|승인|작성|발행|송고|최종\s?수정|업데이트|게재|지면)(?:일시?|시간|날짜)?\s?[:：]?\s?\d{4}[^.다]{0,90}|(?:등록|입력|수정|승인|작성|발행|송고|최종\s?수정|업데이트|게재|지면)(?:일시?|시간|날짜)?\s?[:：]?\s?\d{4}.{0,30}|"
     r"\d+\s(?:mins?|minutes?|hours?|days?)\sago.{0,20}|조회\s?수?\s?[:：]?\s?[\d,]+.{0,20}|추천\s?[:：]?\s?\d*|\(?끝\)?|<\s?끝\s?>|Continue\s?Reading.{0,40}|Story\scontinues.{0,20}|"
     r"(?:article|story)\scontinues\sbelow.{0,20}|click\shere.{0,40}|\(?CNN\)?|read\smore[:：].{0,150}|also\sread[:：].{0,150}",
     re.IGNORECASE,
@@ -137,7 +144,7 @@ def _is_tail(text: str) -> bool:
         return False
     return bool(
         _APPEAL.fullmatch(text) or _TAGS.fullmatch(text) or _is_only_notice(text) or _ADDRESS_LINE.fullmatch(text)
-        or text.startswith(("▶", "☞", "▷")) or _LINK_ALONE.fullmatch(text)
+        or text.startswith(("▶", "☞", "▷")) or _LINK_ALONE.fullmatch(text) or _CREDITS.fullmatch(text)
     )  # fmt: skip
 
 
@@ -149,7 +156,7 @@ def read_byline(text: str) -> tuple[str, str]:
     """Return who and which address a reporter's line names; empty texts if the line is something else."""
     if len(text) > 100:
         return "", ""
-    if match := BYLINE.fullmatch(text):
+    if match := BYLINE.fullmatch(text) or _NAMED_ADDRESS.fullmatch(text):
         return match["who"], (match["address"] or "").replace(" ", "")
     if len(text) < 60 and (match := _ADDRESS_LINE.fullmatch(text)) and not text.endswith("다."):
         return "", match["address"].replace(" ", "")

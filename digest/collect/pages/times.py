@@ -16,7 +16,7 @@ from digest.collect.dates import read_date
 from digest.collect.pages.metadata import Metadata
 from digest.collect.pages.tree import attribute
 
-_PRINTED = r"(\d{4}\s?[-./년]\s?\d{1,2}\s?[-./월]\s?\d{1,2}\s?[일.]?\s?(?:\([월화수목금토일]\)\s?)?(?:(?:오전|오후)?\s?\d{1,2}:\d{2}(?::\d{2})?(?:\s?[AP]M\b)?)?)"  # noqa: E501
+_PRINTED = r"(\d{4}\s?[-./년]\s?\d{1,2}\s?[-./월]\s?\d{1,2}\s?[일.]?\s?(?:\([월화수목금토일]\)\s?)?\[?(?:(?:오전|오후)?\s?\d{1,2}:\d{2}(?::\d{2})?(?:\s?[AP]M\b)?)?)"  # noqa: E501
 _LABEL_GAP = r"(?:일시?|시간|날짜|시각)?\s{0,3}[:：|]?\s{0,3}"
 _REGISTERED = re.compile(
     rf"(?:기사\s?등록|기사\s?입력|최초\s?입력|등록|입력|승인|작성|발행|게재|송고){_LABEL_GAP}{_PRINTED}"
@@ -104,7 +104,11 @@ def _marked(tree: LexborHTMLParser, which: int) -> str:
 def _found(text: str) -> str:
     text = _SHORT_YEAR.sub(r"20\1-\2-\3 \4", text)
     match = re.search(_PRINTED, text)
-    return match[1].strip() if match else text
+    return _plain(match[1]) if match else text
+
+
+def _plain(moment: str) -> str:
+    return moment.replace("[", " ").strip()  # 2024/08/08 [13:00]
 
 
 def _first(offered: list[tuple[str, str]], zone: ZoneInfo, doubts: list[str]) -> tuple[datetime | None, str]:
@@ -119,7 +123,7 @@ def _first(offered: list[tuple[str, str]], zone: ZoneInfo, doubts: list[str]) ->
 
 def _printed(form: re.Pattern[str], text: str, zone: ZoneInfo) -> datetime | None:
     match = form.search(text)
-    return read_date(match[1].strip(), zone).at if match else None
+    return read_date(_plain(match[1]), zone).at if match else None
 
 
 def _is_better(shown: datetime, named: datetime, zone: ZoneInfo) -> bool:
