@@ -24,9 +24,10 @@ async def _claim(
     database: Database, clock: StoppedClock, owner: str = "a", lane: Lane = Lane.BULK, limit: int = 10
 ) -> list[Delivery]:
     async with database.begin() as connection:
-        return await connection.run_sync(
+        claim = await connection.run_sync(
             attempts.claim_due, owner=owner, lane=lane, now=clock(), lease_until=clock() + LEASE, limit=limit
         )
+        return claim.deliveries
 
 
 async def _mark(database: Database, clock: StoppedClock, claimed: list[Delivery], owner: str = "a") -> set[int]:
