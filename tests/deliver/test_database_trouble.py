@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from digest.database import Database, connection
+from digest.database import Database, connection, results
+from digest.deliver import sender as sending
 from digest.deliver.sender import Sender
 from digest.deliver.settle import settle
 from digest.errors import DatabaseUnavailableError
@@ -145,6 +146,22 @@ async def test_a_pass_that_cannot_write_down_what_it_sent_ends_and_says_so(
         with pytest.raises(DatabaseUnavailableError, match="locked"):
             await asyncio.wait_for(_sender(sqlite, server, clock).send_due(), 20)
     other.close()
+
+
+async def test_results_that_cannot_be_stored_end_the_pass_though_claims_still_can(
+    sqlite: Database, clock: StoppedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A claim is another statement: what it brings waits for marks that never come, and the pass would never end."""
+    await ledger.make_edition(sqlite, at=clock(), readers=100)
+
+    def fail(*_: object, **__: object) -> None:
+        raise ValueError("a fault of ours")
+
+    monkeypatch.setattr(results, "record", fail)
+    monkeypatch.setattr(sending, "_WRITE_SECONDS", 0.1)
+    async with HostileServer() as server:
+        with pytest.raises(DatabaseUnavailableError, match="ValueError"):
+            await asyncio.wait_for(_sender(sqlite, server, clock).send_due(), 5)
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
