@@ -81,7 +81,7 @@ def _set_accepted(*, sqlite: bool) -> sa.Update:
     return (
         sa.update(deliveries)
         .where(_d.id == given.c.id, *_by_owner)
-        .values(state=DeliveryState.ACCEPTED, attempts=_d.attempts + 1, drop_reason=None, **told, **_FREE)
+        .values(state=DeliveryState.ACCEPTED, attempts=_d.attempts + 1, **told, **_FREE)
     )
 
 
