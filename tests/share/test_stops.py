@@ -11,6 +11,7 @@ from digest.addresses import parse
 from digest.compose.render import Renderer
 from digest.config import Settings
 from digest.database import Database, alerts, attempts, counters, notices, share_stops
+from digest.database import shares as share_rows
 from digest.database.notices import NewNotice
 from digest.database.tables import deliveries, shares
 from digest.hashes import address_hash
@@ -215,6 +216,20 @@ async def test_complaints_about_one_sender_stop_that_sender_only(
     async with database.begin() as connection:
         assert await share_stops.resume(connection, address_hash(settings, parse(spammer)), at=clock())
     assert await share(database, settings, clock, sender=spammer, friend="d@naru.example") is Asked.SENT
+
+
+async def test_a_share_that_waits_is_dropped_when_its_friend_wants_no_more(
+    database: Database, settings: Settings, clock: StoppedClock
+) -> None:
+    """The last look is where it is claimed: whoever has said no must not be sent what was queued a moment before."""
+    await share(database, settings, clock, sender="a@gaon.example", friend="b@naru.example")
+    async with database.begin() as connection:
+        await share_rows.refuse(connection, address_hash(settings, parse("b@naru.example")), at=clock())
+
+    assert await claimed(database, clock) == 0
+
+    async with database.read() as connection:
+        assert (await connection.execute(sa.select(deliveries.c.state))).scalar_one() == DeliveryState.DROPPED
 
 
 async def test_pressing_never_again_is_no_complaint(
