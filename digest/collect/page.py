@@ -39,6 +39,13 @@ _WITHDRAWN = re.compile(
     r"(?:this\s)?(?:article|story)\s(?:has\sbeen\s(?:removed|deleted|withdrawn)|is\sno\slonger\savailable)",
     re.IGNORECASE,
 )
+_CLOSED = re.compile(
+    r"로그인\s?(?:후|하시면|하셔야|해야|하신|을\s?하|이\s?필요|해\s?주)(?!\s?에?\s?(?:의견|댓글|공감|글))|"
+    r"(?:회원|구독자|독자)\s?(?:전용|만\s?(?:보|읽|이용|열람))|유료\s?(?:회원|구독자?|독자)\S{0,4}\s?(?:전용|만|되시|가입|기사)|"
+    r"(?:log|sign)\s?in\sto\s(?:read|continue|view)|subscri(?:bers?\sonly|be\sto\s(?:read|continue))",
+    re.IGNORECASE,
+)
+_SHORT_LETTERS = 1000  # a longer text is there, whatever is asked for beside it
 _ALERT = re.compile(r"alert\s*\(\s*[\"']([^\"']{4,200})[\"']")
 _SECTION_HEAD = re.compile(r"[◇◆■□▣▲△●○◎▶▷★☆※]")
 _NO_LETTER = re.compile(r"\W+")
@@ -148,6 +155,7 @@ def _read(reading: _Reading) -> PageText:
         doubts=(*reading.doubts, *at.doubts),
         is_thin=body.letters < ENOUGH_LETTERS,
         is_withdrawn=is_withdrawn,
+        is_closed=body.letters < _SHORT_LETTERS and _CLOSED.search(printed) is not None,
     )
 
 

@@ -24,7 +24,7 @@ from urllib.parse import urlsplit
 
 from digest import events
 from digest.clock import Clock
-from digest.collect import looks, near, robots
+from digest.collect import looks, near, robots, strange
 from digest.collect.fetch import Page, fetch
 from digest.collect.normalize import clean_line, shorten
 from digest.collect.page import Selectors, selectors_of
@@ -33,7 +33,7 @@ from digest.collect.reader import Reader
 from digest.config import Settings
 from digest.database import Database, alerts, articles, finds, most_read, pages, stories
 from digest.database.pages import Marks, PageTurn
-from digest.errors import DatabaseUnavailableError, DigestError, SourceGoneError
+from digest.errors import DatabaseUnavailableError, DigestError, SourceGoneError, SourceUnreadableError
 from digest.models.articles import PageState, PageText, WithdrawnBy
 from digest.outbound import Outbound
 
@@ -180,14 +180,8 @@ async def _find_story(visitor: Visitor, turn: PageTurn) -> None:
     text = article.text
     signature = near.signature(text.title, text.body, text.excerpt)
     async with visitor.database.begin() as connection:
-        await stories.place(
-            connection,
-            article.id,
-            article.revision,
-            signature,
-            compare=near.compare,
-            now=visitor.clock(),
-        )
+        place = (article.id, article.revision, signature)
+        await stories.place(connection, *place, compare=near.compare, now=visitor.clock())
 
 
 class _ClosedError(DigestError):
@@ -216,6 +210,8 @@ async def _look_once(visitor: Visitor, turn: PageTurn, places: _Places) -> Seen:
         if digest == turn.body_digest:
             return await _same(visitor, turn)
         said = await _read(visitor, page, selectors_of(turn.options))
+        if not said.is_withdrawn:
+            said = await _as_the_article(visitor, turn, said)
         return await _record(visitor, turn, said, Marks(page.etag, page.last_modified, digest))
 
 
@@ -243,6 +239,15 @@ async def _fetched(visitor: Visitor, turn: PageTurn, places: _Places) -> AsyncIt
 
 async def _read(visitor: Visitor, page: Page, selectors: Selectors) -> PageText:
     return await visitor.reader.read_page(page.body, page.content_type, page.url, visitor.settings.zone, selectors)
+
+
+async def _as_the_article(visitor: Visitor, turn: PageTurn, said: PageText) -> PageText:
+    """Return what the page says as the text of the article; raise `SourceUnreadableError` where it is another page."""
+    async with visitor.database.read() as connection:
+        listed, before = await pages.known(connection, turn.article_id)
+    if why := strange.why_strange(listed, before, said):
+        raise SourceUnreadableError(why)
+    return strange.as_text(before, said)
 
 
 async def _same(visitor: Visitor, turn: PageTurn) -> Seen:

@@ -15,9 +15,9 @@ import sqlalchemy as sa
 from digest.database.connection import Connection
 from digest.database.identity import link_key
 from digest.database.once import insert_once
-from digest.database.revisions import page_value
+from digest.database.revisions import listed_of, page_of, page_value
 from digest.database.tables import articles, pages, sources
-from digest.models.articles import PageState, PageText
+from digest.models.articles import ArticleText, PageState, PageText
 from digest.models.sources import Purpose, SourceState
 
 LOOKED_AFTER = timedelta(days=7)
@@ -199,6 +199,13 @@ async def found_by(connection: Connection, article_id: int) -> tuple[PageState, 
         await connection.execute(sa.select(_p.state, _p.found_by, _p.problem).where(_p.article_id == article_id))
     ).one_or_none()
     return None if row is None else (row.state, dict(row.found_by), row.problem)
+
+
+async def known(connection: Connection, article_id: int) -> tuple[ArticleText, PageText | None]:
+    """Return how its source lists an article, and what its page said when a text was read off it, None: never."""
+    query = sa.select(articles.c.listed, _p.state, _p.text).join(articles, articles.c.id == _p.article_id)
+    row = (await connection.execute(query.where(_p.article_id == article_id))).one()
+    return listed_of(row.listed), page_of(row.text) if row.state is PageState.READ else None
 
 
 async def any_read(connection: Connection, source_id: int) -> bool:

@@ -86,7 +86,7 @@ class PageText:
     `ArticleText`. `link` is the address the page asks to be cited by (고유링크), else its canonical one; `mobile_link`
     its page for telephones, if that is another. `found_by` tells for each field the way it was found ("selector",
     "json-ld", "meta", "cms:NAME", "trafilatura", "text"). `is_thin`: there is no body worth the name. `is_withdrawn`:
-    the page says that the article was deleted.
+    the page says that the article was deleted; `is_closed`: it asks for a login or a subscription to read on.
     """
 
     title: str = ""
@@ -106,6 +106,7 @@ class PageText:
     doubts: tuple[str, ...] = ()
     is_thin: bool = False
     is_withdrawn: bool = False
+    is_closed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

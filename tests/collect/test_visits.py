@@ -11,7 +11,7 @@ from aiohttp import web
 
 from digest.collect import collector, visits
 from digest.collect.visits import LookedAgain, Seen, Visitor
-from digest.database import Database, alerts, articles, most_read, pages, stories
+from digest.database import Database, alerts, articles, most_read, pages, stories, tables
 from digest.database.tables import pages as page_table
 from digest.models.articles import Article, PageState
 from digest.outbound import Outbound
@@ -112,6 +112,44 @@ async def test_a_corrected_page_makes_a_revision(site: Site) -> None:
     assert await site.visit() == {Seen.REVISED: 1}
     (article,) = await site.articles()
     assert article.revision == 2
+
+
+async def test_a_text_that_has_become_short_is_a_change(site: Site) -> None:
+    """A paper takes back all but a sentence: readers who were mailed the rest are told."""
+    site.serve(1, page())
+    await site.publish(1)
+    await site.visit()
+    short = "시는 예산안 설명회를 열지 않기로 했다."
+    site.serve(1, f"<h1>예산안 설명회</h1><div id='article-view-content-div'><p>{short}</p></div>")
+    site.clock.advance(hours=1)
+    assert await site.visit() == {Seen.REVISED: 1}
+    (article,) = await site.articles()
+    assert article.text.body == (short,)
+    async with site.database.read() as connection:
+        why = await connection.scalar(sa.select(tables.revisions.c.substantial).order_by(sa.desc("revision")))
+    assert why in ("text", "numbers")
+
+
+LOGIN = (
+    "<title>로그인</title><p>회원 전용 기사입니다. 로그인 후 이용해 주시기 바랍니다.</p>"
+    + f"<p>{'회원이 되세요. ' * 30}</p>"
+)
+WORKED_ON = "<h1>점검 중입니다</h1><p>" + "더 나은 서비스를 위해 시스템을 점검하고 있으니 양해 바랍니다. " * 6 + "</p>"
+TEASER = page(body=BODY[:60]).replace("끝.", "로그인 후 전체를 볼 수 있습니다.")
+EMPTY = "<title>예산안 설명회</title><h1>예산안 설명회</h1><div id='article-view-content-div'></div>"
+
+
+@pytest.mark.parametrize("other", [LOGIN, WORKED_ON, TEASER, EMPTY], ids=["login", "worked on", "teaser", "empty"])
+async def test_a_login_or_an_error_in_its_place_wipes_no_article(site: Site, other: str) -> None:
+    """It comes with HTTP 200, and is no correction."""
+    site.serve(1, page())
+    await site.publish(1)
+    await site.visit()
+    before = await site.articles()
+    site.serve(1, other)
+    site.clock.advance(hours=1)
+    assert await site.visit() == {Seen.FAILED: 1}
+    assert await site.articles() == before
 
 
 @pytest.mark.parametrize("status", [404, 410])
