@@ -56,6 +56,8 @@ async def provision(connection: Connection, specs: Sequence[SourceSpec], *, now:
                 provisioned=True,
                 state=sa.type_coerce(state, _s.state.type),
                 rights_answered_at=answered,
+                rights_answered_by="SOURCES" if spec.permission else "",
+                rights_question="",
             )
         )
     gone = await connection.execute(
@@ -83,10 +85,18 @@ async def get_source(connection: Connection, name: str) -> Source:
     return _source(row)
 
 
-async def add_source(connection: Connection, spec: SourceSpec, *, answered_at: datetime | None = None) -> Source:
+async def add_source(
+    connection: Connection,
+    spec: SourceSpec,
+    *,
+    answered_at: datetime | None = None,
+    answered_by: str = "",
+    question: str = "",
+) -> Source:
     """Add a source by command, or bring a removed one back.
 
-    `answered_at` is when the operator was asked for the right to mail it; the answer is `spec.permission`.
+    `question` is what the operator was asked of the right to mail it, `answered_at` and `answered_by` when and who it
+    was; the answer is `spec.permission`.
     `WrongStateError` if the name is taken, or if whole texts are to be mailed and nobody allowed it.
     """
     if spec.rights is Rights.FULL_TEXT_MAIL and not spec.permission:
@@ -100,6 +110,8 @@ async def add_source(connection: Connection, spec: SourceSpec, *, answered_at: d
         "state": SourceState.ACTIVE,
         "provisioned": False,
         "rights_answered_at": answered_at,
+        "rights_answered_by": answered_by,
+        "rights_question": question,
     }
     added = await connection.execute(
         insert_once(connection, tables.sources).values(name=spec.name, **new).returning(_s.id)
@@ -252,6 +264,8 @@ def _source(row: Any) -> Source:  # Any: a row mapping
         failures=row["failures"],
         problem=row["problem"],
         rights_answered_at=row["rights_answered_at"],
+        rights_question=row["rights_question"],
+        rights_answered_by=row["rights_answered_by"],
         interval_seconds=row["interval_seconds"],
         memory=row["memory"],
         failing_since=row["failing_since"],

@@ -111,6 +111,8 @@ sources = sa.Table(
     sa.Column("options", sa.JSON, nullable=False, server_default="{}"),  # of its type; name -> value
     sa.Column("rights_answer", sa.Text, nullable=False, server_default=""),  # who allowed it, as the operator said
     _time("rights_answered_at"),  # set without a `rights_answer`: asked, and the answer was no
+    sa.Column("rights_question", sa.Text, nullable=False, server_default=""),  # as it was asked; empty: not asked
+    sa.Column("rights_answered_by", sa.Text, nullable=False, server_default=""),  # the operator's account
     sa.Column("state", _choice(SourceState), nullable=False),
     sa.Column("provisioned", sa.Boolean, nullable=False),
     sa.Column("etag", sa.Text),

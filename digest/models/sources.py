@@ -72,6 +72,8 @@ class Source:
     failures: int = 0
     problem: str = ""
     rights_answered_at: datetime | None = None
+    rights_question: str = ""
+    rights_answered_by: str = ""
     interval_seconds: float | None = None
     memory: bytes | None = field(default=None, repr=False)
     failing_since: datetime | None = None

@@ -117,6 +117,8 @@ def test_add_takes_an_address_alone_and_proposes_a_name(near: Commands, feed: Fe
         "gaon", "feed", "excerpt", "yes",
     )  # fmt: skip
     assert source["rights_answered_at"]
+    assert "이용 허락을 받았습니까" in source["rights_question"]
+    assert source["rights_answered_by"]
 
 
 def test_without_permission_a_source_is_added_with_links_only(near: Commands, feed: FeedServer) -> None:
@@ -124,7 +126,7 @@ def test_without_permission_a_source_is_added_with_links_only(near: Commands, fe
     near("sources", "add", "gaon", feed.feed_url, typed="n\ny\n")
 
     [source] = near.json("sources", "list")["sources"]
-    assert (source["rights"], source["rights_answer"]) == ("link_only", "")
+    assert (source["rights"], source["rights_answer"]) == ("link_only", "no")
     assert source["rights_answered_at"]
 
 
@@ -239,9 +241,9 @@ def test_sources_keep_their_names_on_the_way_through_opml(near: Commands, feed: 
     [
         ((), "y\ny\n나루의 허락\n", ["full_text_mail", "link_only"], "나루의 허락"),
         (("--permission", "나루의 허락"), "y\n", ["full_text_mail", "link_only"], "나루의 허락"),
-        (("--yes",), "", ["excerpt", "link_only"], "yes"),
+        (("--yes",), "", ["excerpt", "link_only"], "yes (--yes)"),
         (("--rights", "excerpt"), "y\ny\n", ["excerpt", "excerpt"], "yes"),
-        ((), "y\nn\ny\n", ["link_only", "link_only"], ""),
+        ((), "y\nn\ny\n", ["link_only", "link_only"], "no"),
     ],
 )
 def test_what_a_file_says_of_rights_holds_with_ones_own_answer_alone(

@@ -1,8 +1,9 @@
 """`digest sources add`, `import` and `export`: new sources, by address or from an OPML file.
 
 `add` finds out by itself what an address is good for, shows what it would collect, and asks two things that only a
-person can answer: whether that is what was meant, and whether it may be mailed (저작권법 제46조). The answer is kept
-with the source. Without permission a source is added as `link_only`, title and link, or not at all.
+person can answer: whether that is what was meant, and whether it may be mailed (저작권법 제46조). Question and answer
+are kept with the source, with who gave it and when. Without permission a source is added as `link_only`, title and
+link, or not at all.
 """
 
 import asyncio
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 _QUESTION = "자사 매체이거나 이용 허락을 받았습니까? / Is it your own paper, or do you have permission to mail it?"
 _LINKS_ONLY = "제목과 링크만 보낼까요? / Add it with titles and links only (link_only)?"
 _WHOSE = "누구의 허락입니까? / Whose permission (own paper, a contract of …)?"
-_YES = "yes"
+_YES, _YES_BY_OPTION = "yes", "yes (--yes)"
 
 Type = Annotated[str, typer.Option("--type", help="feed, listpage or sitemap. Without it, found out.")]
 TheRights = Annotated[Rights, typer.Option("--rights", help="What may be mailed of its articles.")]
@@ -198,7 +199,7 @@ def _asked(rights: Rights, permission: str, *, yes: bool) -> tuple[Rights, str] 
     if yes or typer.confirm(_QUESTION, err=True):
         if rights is Rights.FULL_TEXT_MAIL and not yes:
             return rights, str(typer.prompt(_WHOSE, err=True)).strip()
-        return rights, _YES
+        return rights, _YES_BY_OPTION if yes else _YES
     if rights is Rights.LINK_ONLY or typer.confirm(_LINKS_ONLY, err=True):
         return Rights.LINK_ONLY, ""
     return None
@@ -242,7 +243,7 @@ def _answered(spec: "SourceSpec", rights: Rights, answer: str, *, is_declared: b
 
     if rights is Rights.LINK_ONLY:
         return replace(spec, rights=rights, permission=answer)
-    if spec.rights is Rights.FULL_TEXT_MAIL and answer in ("", _YES) and not is_declared:
+    if spec.rights is Rights.FULL_TEXT_MAIL and answer in ("", _YES, _YES_BY_OPTION) and not is_declared:
         note(f"{spec.name} is added as excerpt: whole texts need words (--permission)")
         return replace(spec, rights=Rights.EXCERPT, permission=answer)
     return replace(spec, permission=answer)
@@ -258,9 +259,11 @@ async def _sources(_settings: "Settings", database: "Database") -> "list[Source]
 def _store(specs: "list[SourceSpec]") -> None:
     async def act(_settings: "Settings", database: "Database") -> None:
         from digest.database import sources
+        from digest.operate import operator
 
+        now, who = clock.utc_now(), operator.who()
         async with database.begin() as connection:
             for spec in specs:
-                await sources.add_source(connection, spec, answered_at=clock.utc_now())
+                await sources.add_source(connection, spec, answered_at=now, answered_by=who, question=_QUESTION)
 
     with_database(act)

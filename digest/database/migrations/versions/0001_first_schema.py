@@ -316,6 +316,8 @@ def upgrade() -> None:
         sa.Column("options", sa.JSON(), server_default="{}", nullable=False),
         sa.Column("rights_answer", sa.Text(), server_default="", nullable=False),
         sa.Column("rights_answered_at", TIME, nullable=True),
+        sa.Column("rights_question", sa.Text(), server_default="", nullable=False),
+        sa.Column("rights_answered_by", sa.Text(), server_default="", nullable=False),
         sa.Column("state", sa.String(16), nullable=False),
         sa.Column("provisioned", sa.Boolean(), nullable=False),
         sa.Column("etag", sa.Text(), nullable=True),
