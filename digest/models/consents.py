@@ -26,7 +26,10 @@ class ConsentAct(StrEnum):
 
 
 class ConsentWay(StrEnum):
-    """How it was done. `site_form` is a form on the newspaper's own site, `desk` and `command` are the operator."""
+    """How it was done. `site_form` is a form on the newspaper's own site, `desk` and `command` are the operator.
+
+    `period`: by itself, when the time for which it may be kept was over.
+    """
 
     PAGE = "page"
     SITE_FORM = "site_form"
@@ -36,6 +39,7 @@ class ConsentWay(StrEnum):
     DESK = "desk"
     COMMAND = "command"
     ONE_CLICK = "one_click"
+    PERIOD = "period"
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,7 +93,7 @@ async def _erase_people(database: Database, settings: Settings, *, now: datetime
         if not fresh:
             return people
         for each in fresh:
-            erased = await _erase(database, settings, each, how=ConsentWay.COMMAND, now=now)
+            erased = await _erase(database, settings, each, how=ConsentWay.PERIOD, now=now)
             people += not erased.on_the_wire
             put_off.add(each.address.key)
 

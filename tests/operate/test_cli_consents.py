@@ -74,6 +74,7 @@ def test_an_export_needs_a_reason_and_is_audited(commands: Commands) -> None:
     commands("subscribers", "export", "--reason", " ", "--file", "out.csv", code=2)
     commands("subscribers", "export", "--reason", "moving house", "--file", "out.csv")
     commands("consent", "export", "--reason", "inquiry 7", "--since", "2020-01-01", "--file", "ledger.csv")
+    commands("consent", "export", "--reason", "inquiry 8", "--since", "2020-01-02", "--until", "2020-01-01", code=2)
 
     assert rows(commands.folder / "out.csv")[1][:3] == ["kim@naver.example", "active", "morning"]
     assert (commands.folder / "out.csv").stat().st_mode & 0o077 == 0

@@ -197,6 +197,9 @@ async def test_who_left_is_kept_for_thirty_days_and_then_by_hash_alone(
     assert suppressed is not None
     assert suppressed.reason is SuppressionReason.LEFT_FOR_GOOD
     assert not [each for each in await find_everywhere(database, settings, KIM) if each[0] != "/"]
+    async with database.read() as connection:  # the ledger must not say that the operator did it
+        acts = sa.select(consent_table.c.how).where(consent_table.c.act == ConsentAct.ERASED)
+        assert list((await connection.execute(acts)).scalars()) == [ConsentWay.PERIOD]
 
 
 async def test_what_is_not_confirmed_is_gone_after_72_hours(

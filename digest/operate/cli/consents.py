@@ -61,7 +61,8 @@ def show(
     settings, found, suppressed, bodies = with_database(act)
     if as_json:
         ruled_out = None if suppressed is None else {"reason": suppressed.reason, "at": suppressed.at}
-        print_json({"suppressed": ruled_out, "consents": [_as_row(each) for each in found]})
+        told = {"texts": {text_hash: body for text_hash, body in bodies.items() if text_hash}} if texts else {}
+        print_json({"suppressed": ruled_out, "consents": [_as_row(each) for each in found], **told})
     else:
         _print(settings, found, suppressed, bodies if texts else {})
     if not found and suppressed is None:
@@ -73,7 +74,7 @@ def _print(
     settings: "Settings", found: "list[Consent]", suppressed: "Suppression | None", bodies: dict[str, str]
 ) -> None:
     rows = [
-        (moment(c.at, settings.zone), c.act, c.how, c.source, c.text_version, c.network, _details(c)) for c in found
+        (moment(c.at, settings.zone), c.act, c.how, c.source, _text(c, bodies), c.network, _details(c)) for c in found
     ]
     if rows:
         table(("when", "what", "how", "from", "text", "network", "details"), rows)
@@ -81,6 +82,12 @@ def _print(
         say(f"Text {text_hash[:12]}:\n{body or '(not kept)'}\n" if text_hash else "")
     if suppressed is not None:
         say(f"Must not be written to ({suppressed.reason}) since {moment(suppressed.at, settings.zone)}.")
+
+
+def _text(each: "Consent", bodies: dict[str, str]) -> str:
+    """The version of what was agreed to; with the beginning of its hash where the wording stands below."""
+    is_below = each.text_hash and each.text_hash in bodies
+    return f"{each.text_version} {each.text_hash[:12]}" if is_below else each.text_version
 
 
 @app.command()
@@ -132,6 +139,8 @@ def export(
     """Write all rows of the ledger between two days as CSV, oldest first."""
     if not reason.strip():
         raise typer.BadParameter("Say who asked for it, and why.", param_hint="--reason")
+    if until is not None and until < since:
+        raise typer.BadParameter("The last day lies before the first.", param_hint="--until")
     from digest.operate.writing import private_file
 
     async def act(settings: "Settings", database: "Database") -> int:
