@@ -194,17 +194,25 @@ async def check_mailbox(settings: Settings) -> list[Check]:
 
 
 def check_folder(settings: Settings) -> list[Check]:
-    """Look whether files can be kept, and for how long."""
-    folder = settings.data_dir
+    """Look whether files can be kept, and for how long; that of SQLite's database, too, where it lies elsewhere."""
+    found = [_check_folder("data folder", settings.data_dir, "DATA_DIR")]
+    scheme, _, path = settings.database_url.get_secret_value().partition(":///")
+    folder = Path(path).parent
+    if scheme == "sqlite" and path and folder.absolute() != settings.data_dir.absolute():
+        found.append(_check_folder("database folder", folder, "DATABASE_URL"))
+    return found
+
+
+def _check_folder(name: str, folder: Path, setting: str) -> Check:
     existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
-        todo = "Let this user write there, or set DATA_DIR to another folder."
-        return [Check("data folder", Verdict.FAIL, f"{existing} cannot be written to", todo)]
+        todo = f"Let this user write there, or let {setting} name another folder."
+        return Check(name, Verdict.FAIL, f"{existing} cannot be written to", todo)
     free = shutil.disk_usage(existing).free
     says = f"{folder} has {free // 1_000_000:,} MB free"
     if free < _LITTLE_SPACE_BYTES:
-        return [Check("data folder", Verdict.WARN, says, "Make room before the disk is full: nothing is sent then.")]
-    return [Check("data folder", Verdict.OK, says)]
+        return Check(name, Verdict.WARN, says, "Make room before the disk is full: nothing is sent then.")
+    return Check(name, Verdict.OK, says)
 
 
 def check_templates(settings: Settings) -> list[Check]:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -193,9 +194,30 @@ def test_a_data_folder_that_is_a_file_fails(tmp_path: Path) -> None:
     """Found now, not at the first mail."""
     (tmp_path / "var").write_text("in the way")
 
-    [check] = doctor.check_folder(make_settings(data_dir=tmp_path / "var"))
+    check, *_ = doctor.check_folder(make_settings(data_dir=tmp_path / "var"))
 
     assert check.verdict is Verdict.FAIL
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("sqlite:///{folder}/ledger/digest.sqlite3", {"data folder": Verdict.OK, "database folder": Verdict.WARN}),
+        ("sqlite:///{folder}/var/digest.sqlite3", {"data folder": Verdict.OK}),
+        ("postgresql://digest@127.0.0.1/digest", {"data folder": Verdict.OK}),
+    ],
+)
+def test_a_full_disk_below_the_database_is_seen_wherever_it_lies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str, told: dict[str, Verdict]
+) -> None:
+    """Nothing is sent while it cannot be written to, however much room the data folder has."""
+    for name in ("var", "ledger"):
+        (tmp_path / name).mkdir()
+    free = {tmp_path / "var": 10**12, tmp_path / "ledger": 10**6}
+    monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=free[path]))
+    settings = make_settings(data_dir=tmp_path / "var", database_url=url.format(folder=tmp_path))
+
+    assert {check.name: check.verdict for check in doctor.check_folder(settings)} == told
 
 
 def test_webhooks_without_the_library_that_checks_signatures_are_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
