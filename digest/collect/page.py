@@ -137,6 +137,9 @@ def _read(reading: _Reading) -> PageText:
     link, listed = _link(reading), _most_read(reading)
     subheads, section = _subheads(reading, family, body, title), _section(reading, family)
     paragraphs = _without_head(body.text.paragraphs, (title, section, *subheads))
+    if not subheads:
+        subheads, paragraphs = headings.split_subheads(paragraphs)
+        reading.note("subheads", "text" if subheads else "")
     return PageText(
         title=title,
         subheads=subheads,
@@ -253,7 +256,7 @@ def _byline(reading: _Reading, family: tuple[Selectors, str], body: Body, under:
         address, text = address or match[0], clean_line(text.replace(match[0], "")).strip("()<>[] |/,")
     if match := _NAMED_TWICE.fullmatch(text):  # the name is a link, and its picture's text is the name again
         text = match["who"]
-    address = address or _printed_address(reading, text)
+    address = address or dateline.address_of(text, under) or _printed_address(reading, text)
     reading.note("byline", way if text else "")
     reading.note("byline_address", "text" if address else "")
     return text[:100], address.replace(" ", "")
@@ -284,6 +287,8 @@ def _picture(reading: _Reading, family: tuple[Selectors, str], body: Body) -> Pi
             if picture := pictures.lead_picture(root, selectors.picture, reading.url):
                 return _captioned(reading, picture, selectors, way)
     if body.node is not None and (picture := pictures.lead_picture(body.node, "", reading.url)):
+        return _captioned(reading, picture, reading.selectors, "text")
+    if body.node is not None and (picture := pictures.picture_over(body.node, reading.url)):
         return _captioned(reading, picture, reading.selectors, "text")
     picture = pictures.metadata_picture(reading.metadata, reading.url) if body.letters else None
     reading.note("picture", "meta" if picture else "")

@@ -64,3 +64,53 @@ def test_a_caption_longer_than_the_line_under_it_is_no_text() -> None:
     assert page.body == (line,)
     assert page.picture is not None
     assert page.picture.caption == caption
+
+
+def test_a_line_with_the_captions_mark_under_a_picture_is_its_caption() -> None:
+    """It is a paragraph like the others; a list with the same mark stays text."""
+    caption = "▲ 간담회에 참석한 주민들 (사진=한빛읍)"
+    page = read(
+        f"<h1>{TITLE}</h1><div><p><img src=/1.jpg></p><p>{caption}</p><p>{TEXT}</p><p>▲ 하나</p><p>{END}</p></div>"
+    )
+    assert page.body == (TEXT, "▲ 하나", END)
+    assert page.picture is not None
+    assert page.picture.caption == caption
+
+
+def test_a_heading_that_links_to_the_front_page_is_no_headline() -> None:
+    """It is the paper's name, as is the page's title."""
+    name = "한빛마을뉴스"
+    page = read(
+        f"<h1><a href='/'>{name}</a></h1><h3>{TITLE}</h3><div><p>{TEXT}</p><p>{END}</p></div>", f"<title>{name}</title>"
+    )
+    assert page.title == TITLE
+
+
+def test_a_summary_by_a_machine_is_no_text() -> None:
+    """신문법 제10조②: what the paper wrote, and nothing else."""
+    summary = "<div class='ai-summary'><b>AI 3줄 요약</b><li>한빛읍이 간담회를 열었다.</li></div>"
+    assert read(f"<h1>{TITLE}</h1><article>{summary}<p>{TEXT}</p><p>{END}</p></article>").body == (TEXT, END)
+
+
+def test_short_lines_behind_dashes_before_the_text_are_sub_headlines() -> None:
+    """Some systems have no field for them; questions of an interview stay text."""
+    begins = "<p><b>- 통학로 신호등 논의</b></p><p><b>- 내년 예산에 담기로</b></p>"
+    page = read(f"<h1>{TITLE}</h1><div>{begins}<p>{TEXT}</p><p>{END}</p></div>")
+    assert (page.subheads, page.body) == (("통학로 신호등 논의", "내년 예산에 담기로"), (TEXT, END))
+    asked = read(f"<h1>{TITLE}</h1><div><p>- 어떻게 시작했나?</p><p>{TEXT}</p><p>{END}</p></div>")
+    assert asked.subheads == ()
+
+
+def test_the_section_is_the_last_step_of_the_way_told_to_machines() -> None:
+    """Schema.org's BreadcrumbList."""
+    steps = '{"@type":"ListItem","name":"홈"},{"@type":"ListItem","item":{"name":"지역"}}'
+    told = f'<script type="application/ld+json">{{"@type":"BreadcrumbList","itemListElement":[{steps}]}}</script>'
+    assert read(f"<h1>{TITLE}</h1><p>{TEXT}</p><p>{END}</p>", f"<title>{TITLE}</title>{told}").section == "지역"
+
+
+def test_a_picture_with_caption_over_the_text_is_the_lead_picture() -> None:
+    """It stands beside the element of the text, not in it."""
+    figure = "<figure><img src=/1.jpg width=640><figcaption>간담회 모습</figcaption></figure>"
+    page = read(f"<main><h1>{TITLE}</h1>{figure}<div class='article-body'><p>{TEXT}</p><p>{END}</p></div></main>")
+    assert page.picture is not None
+    assert page.picture.caption == "간담회 모습"

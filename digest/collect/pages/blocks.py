@@ -7,7 +7,9 @@ whether every letter is a link. An element that holds much of the article is nev
 call their whole body `ad-content`. The tree is walked, never changed. Pure.
 """
 
+import re
 from dataclasses import dataclass
+from itertools import pairwise
 
 from selectolax.lexbor import LexborNode
 
@@ -37,6 +39,10 @@ _PICTURE_WORDS = frozenset(
         "thumbnail", "cap", "photobox", "imgbox",
     }
 )  # fmt: skip
+_SUMMARY_WORDS = frozenset({"summary", "ai", "gpt", "digest", "brief", "briefing", "aisummary"})
+_SUMMARY = re.compile(
+    r"(?:AI|기사|뉴스|[3세]\s?줄|핵심|한\s?줄)[^.]{0,12}(?:요약|브리핑)|요약(?:하기|보기|봇)?\s", re.IGNORECASE
+)
 _HEADS = frozenset({"h1", "h2", "h3"})
 _LONG_CAPTION = 250  # letters; what is longer beside a picture is text
 _MUCH_OF_IT = 0.3  # of the whole, in one element: not left out for its name
@@ -46,11 +52,15 @@ _MOST_READ = frozenset({"most", "read"})
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One paragraph. `linked` is how many of its letters stand in links, `is_head` that it is in a `h1` to `h3`."""
+    """One paragraph. `linked` is how many of its letters stand in links, `is_head` that it is in a `h1` to `h3`.
+
+    `is_under_picture`: nothing but the picture stands between it and the line before.
+    """
 
     text: str
     linked: int = 0
     is_head: bool = False
+    is_under_picture: bool = False
 
     @property
     def is_link(self) -> bool:
@@ -60,7 +70,18 @@ class Line:
 
 def read_lines(root: LexborNode, leave_out: frozenset[int] = frozenset()) -> list[Line]:
     """Return the lines within `root`. `leave_out` are elements (by `mem_id`) that are something else."""
-    return _Walk(root, leave_out).lines
+    lines = _Walk(root, leave_out).lines
+    # One alone: with others it is the list that follows a picture.
+    return [
+        line
+        for line, following in pairwise([*lines, Line("")])
+        if not (line.is_under_picture and is_marked_caption(line.text) and not is_marked_caption(following.text))
+    ]
+
+
+def is_marked_caption(text: str) -> bool:
+    """Whether a line has the mark with which papers point from a caption to the picture over it."""
+    return text.startswith(("▲", "△", "▼", "▽")) and len(text) <= _LONG_CAPTION
 
 
 class _Walk:
@@ -70,6 +91,7 @@ class _Walk:
         self.lines: list[Line] = []
         self._pieces: list[str] = []
         self._linked = 0
+        self._has_picture = False  # since the last line
         self._links = 0  # how many links are open around the current place
         self._leave_out = leave_out
         self._all_letters = len(text_of(root))
@@ -102,6 +124,8 @@ class _Walk:
             return None
         if tag not in INLINE:
             self._end_line()
+        if tag == "img":
+            self._has_picture = True
         if tag in ("td", "th"):
             self._take(" ")
         if self._is_left_out(node, tag):
@@ -126,6 +150,8 @@ class _Walk:
         words = words_of(attributes)
         if stands_beside(tag, words):
             return len(text_of(node)) <= NEARLY_ALL * self._all_letters
+        if words & _SUMMARY_WORDS and _SUMMARY.match(text_of(node)):
+            return True
         if tag in _PICTURE_TAGS:  # more than the text beside it where that is a line under a picture
             return len(text_of(node)) <= NEARLY_ALL * self._all_letters
         if tag in _LEFT_OUT_TAGS or words & NOT_THE_ARTICLE:
@@ -145,7 +171,8 @@ class _Walk:
         text = clean_line("".join(self._pieces))
         self._pieces.clear()
         if text:
-            self.lines.append(Line(text, self._linked, is_head))
+            self.lines.append(Line(text, self._linked, is_head, self._has_picture))
+            self._has_picture = False
         self._linked = 0
 
 

@@ -57,6 +57,13 @@ def reporter(under: tuple[str, ...], paragraphs: tuple[str, ...]) -> tuple[str, 
     return "", ""
 
 
+def address_of(who: str, under: tuple[str, ...]) -> str:
+    """Return the address that stands beside a reporter's name under the headline, empty if there is none."""
+    name = who.split(maxsplit=1)[0] if who else ""
+    found = (ADDRESS.search(line) for line in under if name and name in line)
+    return next((own_address(match[0]) for match in found if match), "")
+
+
 def own_address(address: str) -> str:
     """Return an address without blanks; empty for one that is the paper's, not a person's."""
     bare = address.replace(" ", "")

@@ -22,6 +22,8 @@ _SUMMARIES = "strong[class*=summary], div[class*=summary], h2[class*=summary], [
 _BREADCRUMB = "[class*=breadcrumb] a, [class*=location] a, [class*=path] a"
 _PARTS = re.compile(r"\s+[-|–—<:]{1,2}\s+|\s*[|｜]\s*|\s*：\s*|\s+::+\s*")
 _MARK = re.compile(r"^(?:[-–—·•∙▷▶*]\s*)+")
+_DASHED = re.compile(r"[-–—]\s?[^-–—\s].{4,80}(?<![.?!。])")
+_MOST_DASHED, _SHORT_PARAGRAPH = 4, 60
 _BARE = re.compile(r"\W+")
 _GENERIC = {"홈", "home", "전체기사", "전체", "뉴스", "기사", "news", "article", "top", "메인", "처음"}
 _MOST_HEADINGS, _LONGEST, _MOST_LINES, _SHORTEST_HEADLINE = 150, 300, 400, 8
@@ -39,7 +41,7 @@ def read_title(tree: LexborHTMLParser, metadata: meta.Metadata) -> tuple[str, st
     if not named:
         node = tree.css_first("head title") or tree.css_first("title")
         named, way = clean_title(inline_text_of_title(node), is_plain=True), "text"
-    printed = _printed_as(tree, named)
+    printed = _printed_as(tree, named, is_link_a_name=way == "text")
     if printed:
         return printed, way if _bare(printed) == _bare(named) else "text"
     if line := _as_a_line(tree, named):
@@ -59,8 +61,11 @@ def inline_text_of_title(node: LexborNode | None) -> str:
     return (node.text() or "") if node is not None else ""
 
 
-def _printed_as(tree: LexborHTMLParser, named: str) -> str:
-    """The printed heading that `named` begins with, or that begins with `named` where that was cut; the longest."""
+def _printed_as(tree: LexborHTMLParser, named: str, *, is_link_a_name: bool) -> str:
+    """The printed heading that `named` begins with, or that begins with `named` where that was cut; the longest.
+
+    `is_link_a_name`: a heading that is nothing but a link is the paper's name, which is a page's title, too.
+    """
     wanted, best = _bare(named), ""
     if len(wanted) < 4:
         return ""
@@ -72,6 +77,8 @@ def _printed_as(tree: LexborHTMLParser, named: str) -> str:
         is_same = bare == wanted
         is_without_name = wanted.startswith(bare) and _PARTS.match(named[_end_of(named, len(bare)) :]) is not None
         was_cut = named.endswith(("...", "…")) and bare.startswith(wanted)
+        if is_same and is_link_a_name and (link := node.css_first("a")) is not None and text_of(link) == text_of(node):
+            continue
         if is_same or was_cut:
             return text
         if is_without_name and len(text) > len(best):
@@ -165,6 +172,16 @@ def subheads_within(body: LexborNode | None) -> tuple[str, ...]:
     return lines if is_first and is_short and not is_text else ()
 
 
+def split_subheads(paragraphs: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Take off the sub-headlines with which some texts begin: short lines behind a dash, then a paragraph."""
+    at = 0
+    while at < len(paragraphs) and _DASHED.fullmatch(paragraphs[at]):
+        at += 1
+    if not 1 <= at <= _MOST_DASHED or at == len(paragraphs) or len(paragraphs[at]) < _SHORT_PARAGRAPH:
+        return (), paragraphs
+    return tuple(_MARK.sub("", line) for line in paragraphs[:at]), paragraphs[at:]
+
+
 def subhead_lines(node: LexborNode) -> tuple[str, ...]:
     """Sub-headlines, one a line, as printed but for the dash or dot in front: who shows them sets their own."""
     return tuple(_MARK.sub("", line) for line in lines_of(node) if len(line) > 2)[:10]
@@ -178,6 +195,10 @@ def read_section(tree: LexborHTMLParser, metadata: meta.Metadata) -> tuple[str, 
         metadata.first("article:section", "og:article:section", "dable:section", "section", "category")
     ):
         return section, "meta"
+    if steps := [
+        step for step in map(_usable, metadata.steps) if step and step != clean_title(metadata.linked("headline"))
+    ]:
+        return steps[-1], "json-ld"
     section = last_step(tree, _BREADCRUMB)
     return section, "text" if section else ""
 

@@ -26,6 +26,7 @@ class Metadata:
 
     meta: dict[str, str] = field(default_factory=dict)
     article: dict[str, object] = field(default_factory=dict)
+    steps: tuple[str, ...] = ()  # of its breadcrumb
 
     def first(self, *names: str) -> str:
         """The value of the first of these `meta` that is there."""
@@ -65,6 +66,8 @@ def read_metadata(tree: LexborHTMLParser) -> Metadata:
         if number >= _MAX_OBJECTS:
             break
         one_rank = 9 if not _ARTICLE.search(kinds) else 5 if kinds == "WebPage" else 1
+        if kinds == "BreadcrumbList" and isinstance(steps := one.get("itemListElement"), list) and not found.steps:
+            found.steps = tuple(_names([_step(step) for step in steps[:8]]))
         if one_rank < min(rank, 9) and (one.get("headline") or one.get("datePublished") or one.get("articleBody")):
             rank, found.article = one_rank, one
     return found
@@ -86,6 +89,11 @@ def _objects(tree: LexborHTMLParser) -> Iterator[dict[str, object]]:
                 yield from (inner for inner in (graph if isinstance(graph, list) else []) if isinstance(inner, dict))
                 if isinstance(inner := one.get("mainEntity"), dict):
                     yield inner
+
+
+def _step(step: object) -> object:
+    """The name of a step stands in the step or in what it leads to."""
+    return step.get("item") if isinstance(step, dict) and not step.get("name") else step
 
 
 def _names(value: object) -> list[str]:

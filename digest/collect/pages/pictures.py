@@ -10,6 +10,7 @@ import re
 from selectolax.lexbor import LexborNode
 
 from digest.collect.normalize import clean_line, usable_link
+from digest.collect.pages.blocks import is_marked_caption
 from digest.collect.pages.metadata import Metadata
 from digest.collect.pages.tree import ancestors, attribute, is_hidden, text_of, words_of
 from digest.collect.prose import pixels
@@ -73,10 +74,26 @@ def caption_of(image: LexborNode, root: LexborNode) -> str:
         if following is None:
             break
         if following.is_element_node:
+            if is_marked_caption(said := text_of(following)):
+                return said
             text = text_of(following) if words_of(following.attributes) & (_CAPTION_WORDS - {"txt"}) else ""
             return text if len(text) <= _LONGEST_CAPTION else ""
         following = following.next
     return ""
+
+
+def picture_over(body: LexborNode, base: str) -> Picture | None:
+    """The picture that stands with its caption beside the text's own element, in the part of the page around it."""
+    for box in ancestors(body, 2):
+        if box.tag in ("body", "html"):
+            return None
+        for figure in box.css("figure")[:3]:
+            picture = lead_picture(figure, "", base)
+            caption = figure.css_first("figcaption")
+            if picture is not None and caption is not None:
+                text = clean_line(text_of(caption))[:_LONGEST_CAPTION]
+                return Picture(picture.url, text, picture.width, picture.height)
+    return None
 
 
 def metadata_picture(metadata: Metadata, base: str) -> Picture | None:
