@@ -1,6 +1,6 @@
 """`digest sources` and `digest collect`, against a real feed over HTTP."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -18,6 +18,12 @@ def test_check_shows_what_would_be_collected_and_stores_nothing(near: Commands, 
     assert [article["title"] for article in found["articles"]] == ["예산 의결", "다리 개통"]
     assert {"address", "type", "kind", "title", "doubts", "articles", "pages"} == found.keys()
     assert near.json("articles", "list")["articles"] == []
+
+
+def test_check_tells_of_a_date_that_lies_ahead(near: Commands, feed: FeedServer) -> None:
+    """Before a source is added it has to show all that is doubtful: this one would stand above every other article."""
+    feed.publish(["내일 소식"], datetime.now(UTC) + timedelta(days=3))
+    assert "lies ahead of the clock by 3 days" in " ".join(near("sources", "check", feed.feed_url).stdout.split())
 
 
 def test_check_of_a_private_address_is_refused_with_the_setting_that_allows_it(

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from digest import clock
 from digest.operate.cli.terminal import moment, note, pairs, say, table
 
 if TYPE_CHECKING:
@@ -20,7 +21,9 @@ _SHOWN = 10
 
 def show(candidate: "Candidate", settings: "Settings") -> None:
     """Print what a source is and its first ten articles, with what is doubtful."""
-    articles = candidate.parsed.articles
+    from digest.collect import freshness
+
+    articles = freshness.with_future_doubts(candidate.parsed.articles, clock.utc_now())
     hosts = sorted({_host(article.text.picture.url) for article in articles if article.text.picture})
     pairs(
         [
