@@ -81,6 +81,7 @@ async def list_ended(connection: Connection) -> list[Open]:
 
 async def _has_any(connection: Connection, walk: Open, *conditions: sa.ColumnElement[bool]) -> bool:
     first = sa.select(_d.id).where(walk.which, *conditions).order_by(_d.id).limit(1)
+    await connection.run_sync(_go_along_the_key)
     return await connection.scalar(first) is not None
 
 
@@ -99,6 +100,7 @@ def is_due(
     connection: PlainConnection, edition_id: int, walked_to: int, *, now: datetime, allowed: Allowance | None
 ) -> bool:
     """Whether a walk would find something to claim or has come to its end: a look that holds up no writer."""
+    _go_along_the_key(connection)
     first = run(connection, _FIRST, {**_range(edition_id, walked_to), "now_": now}).one_or_none()
     if first is None:
         return True
@@ -123,6 +125,7 @@ def take(
     walked_to: int | None = run(connection, _HOLD, {"edition_id_": edition_id}).scalar_one_or_none()
     if walked_to is None:
         return None
+    _go_along_the_key(connection)
     walk = _walk(connection, edition_id, walked_to, limit=limit, now=now, allowed=allowed)
     if walk.claimed:
         given = {"owner_": owner, "lease_until_": lease_until}
@@ -133,6 +136,16 @@ def take(
     if walk.walked_to != walked_to:
         run(connection, _NOTE, {"edition_id_": edition_id, "walked_to_": walk.walked_to})
     return [tuple(row)[:-2] for row in walk.claimed]
+
+
+def _go_along_the_key(connection: PlainConnection) -> None:
+    """Have PostgreSQL read in the key's order until this transaction ends, and stop at the limit.
+
+    It knows nothing of an edition until `deliveries` is analysed, a minute later or, for a small one, not at all. It
+    then expected a handful of rows, read all that was in turn and sorted it for each claim: 36,000 for 200, 37 ms.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SET LOCAL enable_bitmapscan = off")
 
 
 class _Walk(NamedTuple):
