@@ -45,9 +45,12 @@ class KeptMail:
     kept_at: datetime
 
 
+_SEED = "seed"
+
+
 def seed_key(edition_id: int, *, composed_anew_at: datetime | None = None) -> str:
     """Return the idempotency key of the message that an edition's seeds are sent, another each time it is renewed."""
-    key = f"seed:{edition_id}"
+    key = f"{_SEED}:{edition_id}"
     return key if composed_anew_at is None else f"{key}:{composed_anew_at.isoformat()}"
 
 
@@ -101,6 +104,20 @@ async def of_edition(connection: Connection, edition_id: int) -> list[KeptMail]:
         .order_by(_d.message_id.desc(), _d.id)
     )
     return [KeptMail(row.id, parse(row.recipient), row.content, row.kept_at) for row in rows]
+
+
+async def edition_of(connection: Connection, delivery_id: int) -> int | None:
+    """Return the edition that a delivery is a mail of, a seed's too; None for every other mail."""
+    found = await connection.execute(
+        sa.select(_d.edition_id, messages.c.key)
+        .join(messages, messages.c.id == _d.message_id)
+        .where(_d.id == delivery_id)
+    )
+    row = found.one_or_none()
+    if row is None or row.edition_id is not None:
+        return None if row is None else int(row.edition_id)
+    name, _, number = row.key.partition(":")
+    return int(number.partition(":")[0]) if name == _SEED else None
 
 
 async def prune(connection: Connection, *, before: datetime) -> int:

@@ -32,13 +32,15 @@ def compare(
     from digest.operate.compare import compare as compared
 
     found = _read(file)
-    settings, kept = with_database(lambda settings, database: _load(settings, database, edition_id))
+    settings, kept, really = with_database(lambda settings, database: _load(settings, database, edition_id, found))
     approved, by = _counterpart(kept, found)
     leaving = (f"{settings.base_url}/u/", f"{settings.base_url}/preferences/")
     result = compared(approved.content, found, leaving=leaving, is_same_delivery=_SAME_DELIVERY[by])
     if as_json:
         print_json(_as_json(edition_id, approved, by, result))
     else:
+        if really not in (None, edition_id):
+            note(f"This is a mail of edition {really}. Compare it with: digest editions compare {really} {file}")
         _tell(edition_id, approved, by, result)
     if not result.is_same:
         raise typer.Exit(ExitCode.NO)
@@ -85,19 +87,36 @@ def _read(file: Path) -> bytes:
     return content
 
 
-async def _load(settings: "Settings", database: "Database", edition_id: int) -> "tuple[Settings, list[KeptMail]]":
+async def _load(
+    settings: "Settings", database: "Database", edition_id: int, found: bytes
+) -> "tuple[Settings, list[KeptMail], int | None]":
+    """Return what is kept of the edition, and which edition the mail is of, if its Message-ID is one of ours."""
     from digest.database import editions, kept_mails
     from digest.errors import FixSetupError
 
     async with database.read() as connection:
         await editions.get_edition(connection, edition_id)
         kept = await kept_mails.of_edition(connection, edition_id)
+        delivery_id = _delivery_of(settings, found)
+        really = None if delivery_id is None else await kept_mails.edition_of(connection, delivery_id)
     if not kept:
         raise FixSetupError(
             f"Nothing that was sent of edition {edition_id} is kept. Set SEED_ADDRESSES before an edition is released; "
             f"its copies are kept for {kept_mails.KEPT.days} days from when they were handed to the relay."
         )
-    return settings, kept
+    return settings, kept, really
+
+
+def _delivery_of(settings: "Settings", found: bytes) -> int | None:
+    """Return the delivery whose Message-ID the mail has."""
+    from digest.errors import BadTokenError
+    from digest.operate.compare import message_id
+    from digest.tokens import TokenPurpose
+
+    try:
+        return settings.keyring.read(TokenPurpose.MESSAGE_ID, message_id(found).strip("<>").partition("@")[0])
+    except BadTokenError:
+        return None
 
 
 def _counterpart(kept: "list[KeptMail]", found: bytes) -> "tuple[KeptMail, str]":
