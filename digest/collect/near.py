@@ -29,6 +29,7 @@ LIKE_TITLES = 0.8
 LEAD_LETTERS = 180
 _LEAST_TEXT = 60  # letters; less is no text to go by
 _LEAST_TITLE = 10
+_STRANGE_TITLES, _SAME_BODY = 0.1, 0.9  # under such titles a paper's set phrases are alike, unless it is all the same
 _ROWS, _BODY_BANDS, _LEAD_BANDS, _TITLE_BANDS = 3, 32, 20, 12
 _PERMUTATIONS = _ROWS * _BODY_BANDS
 _BODY, _TITLE = 0.65, 0.35
@@ -82,6 +83,8 @@ def compare(one: Signature, other: Signature) -> Likeness:
         score, reason = score + SAME_FIGURES, f"{reason}, the same figures"
     if score < needed:
         return Likeness(score, False, reason)
+    if body is not None and title < _STRANGE_TITLES and body < _SAME_BODY:
+        return Likeness(score, False, f"{reason}, titles that have nothing in common")
     differs = contradiction(one.facts, other.facts)
     return Likeness(score, not differs, f"{reason}; {differs}" if differs else reason)
 

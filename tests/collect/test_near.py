@@ -98,6 +98,16 @@ def test_titles_alone_must_agree_nearly_wholly() -> None:
     assert compare(signature(TITLE, ()), signature("가온시 제12회 벚꽃축제 5일 개막", BODY)).is_same
 
 
+def test_set_phrases_under_titles_with_nothing_in_common_are_two_stories() -> None:
+    """A paper that closes each article with the same lines would be left with one article in its edition."""
+    closing = "이번 일은 주민 여럿이 함께 준비했으며 다음 달에도 이어진다고 한다. " * 6
+    one = signature("강변 산책로 봄까지 새로 놓는다", (f"강변 산책로를 새로 놓는다고 밝혔다. {closing}",))
+    other = signature("도서관 열람실 밤 10시까지 연장", (f"도서관 열람실을 더 연다고 밝혔다. {closing}",))
+    likeness = compare(one, other)
+    assert not likeness.is_same
+    assert "nothing in common" in likeness.reason
+
+
 def test_the_estimate_is_near_the_true_share() -> None:
     """MinHash is an estimate; the marks were set on it, so it must not drift."""
     texts = [" ".join(BODY[at] for at in order) for order in ((0, 1), (1, 2), (0, 2), (0, 1, 2))]
