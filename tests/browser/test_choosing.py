@@ -132,12 +132,14 @@ async def test_fresh_link_downloads_and_erases(site: Site, reader: int, tmp_path
 
 @pytest.mark.parametrize("language", LANGUAGES)
 async def test_new_address_is_confirmed_by_its_own_mail(site: Site, reader: int, language: str) -> None:
-    """The second mail goes to the new mailbox, and only its button changes the reader."""
+    """The second mail goes to the new mailbox, and only its button changes the reader; a typing mistake is offered."""
     page = await site.open(f"{choosing(site, reader)}?lang={language}", language=language)
     await press(page, "form[action*='/link'] button")
     await page.goto(f"{await mailed_link(site)}?lang={language}")
-    await page.locator("#address").fill("kim@daum.example")
+    await page.locator("#address").fill("kim@naver.con")
     await press(page, "button[value=address]")
+    await site.look(page, "address-offered")
+    await press(page, "button[value=offered]")
     await site.look(page, "address-asked")
 
     await page.goto(f"{await mailed_link(site)}?lang={language}")
@@ -147,7 +149,7 @@ async def test_new_address_is_confirmed_by_its_own_mail(site: Site, reader: int,
     await press(page, "form button")
     await site.look(page, "address-changed")
     async with site.database.read() as connection:
-        assert await connection.scalar(sa.select(subscribers.c.address)) == "kim@daum.example"
+        assert await connection.scalar(sa.select(subscribers.c.address)) == "kim@naver.com"
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
