@@ -11,6 +11,7 @@ The network that is counted is that of the peer, or of whom a proxy of `TRUSTED_
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import ceil
 
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
@@ -145,11 +146,13 @@ class SubscribePages:
             how=filled.how,
             host=request.client.host if request.client else None,
         )
-        asked = await signup.ask(self.database, self.settings, self.renderer, wanted, payload=payload, now=self.clock())
+        now = self.clock()
+        asked = await signup.ask(self.database, self.settings, self.renderer, wanted, payload=payload, now=now)
         if asked is Asked.BAD_PROOF:
             return self._form(request, filled, problem="proof", status=_UNANSWERED)
         if asked is Asked.TOO_MANY:
-            raise HTTPException(429)
+            free_at = await signup.free_at(self.database, self.settings, wanted, payload=payload, now=now)
+            raise HTTPException(429, headers={"Retry-After": f"{max(1, ceil((free_at - now).total_seconds()))}"})
         return self._sent(request, str(address))
 
     def _read(self, posted: FormData) -> Filled:

@@ -208,17 +208,16 @@ async def test_networks_without_proof_are_limited(
     """Three a day without a script; the fourth is told so, and no address a stranger forwards changes that (T12)."""
     given = await fields(client, clock)
     client._transport.client = ("198.51.100.77", 1)  # type: ignore[attr-defined]  # no proxy of TRUSTED_PROXIES
-    statuses = [
-        (
-            await client.post(
-                "/subscribe",
-                data={**given, "address": f"n{number}@gaon.example"},
-                headers={"X-Forwarded-For": f"198.51.100.{number}"},
-            )
-        ).status_code
+    answers = [
+        await client.post(
+            "/subscribe",
+            data={**given, "address": f"n{number}@gaon.example"},
+            headers={"X-Forwarded-For": f"198.51.100.{number}"},
+        )
         for number in range(4)
     ]
-    assert statuses == [200, 200, 200, 429]
+    assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
+    assert 0 < int(answers[-1].headers["retry-after"]) <= 86_400
     assert await count(database, signups) == 3
 
 
