@@ -25,6 +25,21 @@ def test_a_time_in_brackets_is_read() -> None:
     assert page.registered_at == datetime(2026, 11, 13, 0, 30, tzinfo=UTC)
 
 
+def test_times_of_an_english_edition_are_read() -> None:
+    """In the newspaper's own zone, as the Korean ones are."""
+    times = "<p>Published : Nov. 13, 2026 - 09:30:11</p><p>Updated : Nov. 13, 2026 - 14:05:11</p>"
+    page = read(f"<h1>{TITLE}</h1>{times}<div><p>{TEXT}</p><p>{END}</p></div>")
+    assert page.registered_at == datetime(2026, 11, 13, 0, 30, 11, tzinfo=UTC)
+    assert page.modified_at == datetime(2026, 11, 13, 5, 5, 11, tzinfo=UTC)
+
+
+def test_the_papers_name_before_the_headline_goes_where_that_shares_its_line() -> None:
+    """It stands in one line with the sub-headline."""
+    named = f"<title>한빛 :: {TITLE}</title>"
+    page = read(f"<div><strong>{TITLE}</strong><span>통학로 신호등 논의</span></div><p>{TEXT}</p><p>{END}</p>", named)
+    assert page.title == TITLE
+
+
 def test_the_heading_over_the_text_is_the_headline_where_the_title_is_the_papers_name() -> None:
     """Some papers give every page the same title."""
     page = read(f"<h2>{TITLE}</h2><div><p>{TEXT}</p><p>{END}</p></div>", "<title>한빛 지역뉴스 신문</title>")

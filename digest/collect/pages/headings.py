@@ -14,6 +14,7 @@ from digest.collect.pages import metadata as meta
 from digest.collect.pages.tree import inline_text_of, lines_of, text_of
 
 _HEADINGS = "h1, h2, h3, h4, [class*=title], [class*=headline], [class*=subject], [class*=tit], [id*=title]"
+_MARKED = "h1, h2, h3, h4, strong, b, [class*=itle]"
 _SUBHEADS = (
     "[class*=subtitle], [class*=sub_title], [class*=sub-title], [class*=subTitle], [class*=SubTitle], [class*=subhead], "  # noqa: E501
     "[class*=sub_tit], [class*=subtit], [class*=sub-heading], [class*=art_sub], [class*=titlesub], [class*=title_sub]"
@@ -106,7 +107,9 @@ def _as_a_line(tree: LexborHTMLParser, named: str) -> str:
         return ""
     wanted = {_bare(part): part for part in parts if len(_bare(part)) >= _SHORTEST_HEADLINE}
     printed = [text for text in lines_of(tree.body)[:_MOST_LINES] if _bare(text) in wanted]
-    return max(printed, key=len, default="")
+    # In one line with others, as sub-headlines are where they stand in a `span`.
+    marked = (clean_title(inline_text_of(node), is_plain=True) for node in islice(tree.css(_MARKED), _MOST_HEADINGS))
+    return max([*printed, *(text for text in marked if _bare(text) in wanted)], key=len, default="")
 
 
 def _parts(named: str) -> list[str]:

@@ -24,6 +24,9 @@ _REGISTERED = re.compile(
 _MODIFIED = re.compile(
     rf"(?:기사\s?수정|최종\s?수정|마지막\s?수정|수정|업데이트|최종\s?업데이트){_LABEL_GAP}{_PRINTED}"
 )
+_ENGLISH = r"(?:on|at|date)?\s{0,3}[:：|]?\s{0,3}((?:[A-Z][a-z]{2},?\s)?[A-Z][a-z]{2,8}\.?\s\d{1,2},?\s\d{4}(?:\s?(?:-|,|at|\|)?\s?\d{1,2}:\d{2}(?::\d{2})?(?:\s?[AaPp]\.?[Mm])?)?)"  # noqa: E501
+_PUBLISHED = re.compile(rf"(?:Published|Posted|Registered|Input)\s?{_ENGLISH}")
+_UPDATED = re.compile(rf"(?:Updated|Modified|Last\s(?:updated|modified))\s?{_ENGLISH}")
 _SHORT_YEAR = re.compile(r"(?<!\d)(\d{2})-(\d{2})-(\d{2}) (\d{1,2}:\d{2})(?!\d)")  # boards print 24-08-08 13:00
 _MARKED = (("data-date-time", "data-modify-date-time"), ("data-published", "data-modified"))
 _PUBLISHED_NAMES = (
@@ -72,7 +75,7 @@ def read_times(  # noqa: PLR0917  # each is a text of its own
         (metadata.first(*_PUBLISHED_NAMES), "meta"),
     ]
     registered, by = _first(offered, zone, doubts)
-    shown = _printed(_REGISTERED, printed, zone)
+    shown = _printed(_REGISTERED, printed, zone) or _printed(_PUBLISHED, printed, zone)
     if shown is not None and (
         registered is None or (by not in (way, "selector") and _is_better(shown, registered, zone))
     ):
@@ -85,7 +88,7 @@ def read_times(  # noqa: PLR0917  # each is a text of its own
         [(_found(chosen[1]), way), (metadata.linked("dateModified"), "json-ld"), (metadata.first(*_MODIFIED_NAMES), "meta"), (_marked(tree, 1), "text")],  # noqa: E501
         zone, doubts,
     )  # fmt: skip
-    shown = _printed(_MODIFIED, printed, zone)
+    shown = _printed(_MODIFIED, printed, zone) or _printed(_UPDATED, printed, zone)
     if shown is not None and (changed is None or _is_better(shown, changed, zone)):
         changed, changed_by = shown, "text"
     if changed is not None and (registered is None or changed <= registered):
