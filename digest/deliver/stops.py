@@ -99,7 +99,8 @@ class Stops:
         """Pause who refuses an edition until a person resumes it. Return False if that is being done already."""
 
         async def pause(connection: Connection) -> None:
-            await refusals.forget(connection, edition_id, place=provider)
+            for place in (provider, refusals.EVERYWHERE):  # what it refused must not look like somebody else's refusals
+                await refusals.forget(connection, edition_id, place=place)
             await paces.pause(connection, _provider(provider), reason=told.why, at=self._clock())
             await alerts.raise_alert(connection, f"provider:{provider}", told.text, at=self._clock())
             warning("provider.paused", provider=provider)

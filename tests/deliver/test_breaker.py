@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from digest.addresses import parse
 from digest.database import Database, alerts
+from digest.database import paces as paces_of
 from digest.database.tables import editions, paces
 from digest.deliver.breaker import Breaker
 from digest.deliver.sender import Sender
@@ -73,9 +74,10 @@ async def test_an_edition_whose_content_everybody_refuses_is_held_after_five(
 
 
 async def test_a_provider_that_alone_refuses_an_edition_is_paused_and_the_others_get_theirs(
-    database: Database, clock: StoppedClock
+    database: Database, clock: StoppedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Daum's filter refused a newspaper in 2020; its readers elsewhere were none of Daum's business."""
+    monkeypatch.setattr("digest.deliver.stops._AFTERWARDS_SECONDS", 10)  # a busy machine comes late to the others
     edition = await ledger.make_edition(database, at=clock(), readers=120)
     at_daum = dict(zip(edition.delivery_ids[::2], edition.recipients[::2], strict=True))
     await ledger.set_deliveries(database, list(at_daum), provider="daum.net")
@@ -174,6 +176,23 @@ async def test_five_refusals_of_all_workers_together_hold_the_edition(database: 
     assert (before, await ledger.edition_state(database, edition.id)) == (EditionState.RELEASED, EditionState.HELD)
     assert list(await _alerts(database)) == [f"edition:{edition.id}"]
 
+    await ledger.set_edition(database, edition.id, state=EditionState.RELEASED)  # by a person
+    await workers.hear(2, "-.city.kr")
+    assert await _stopped(database) == []  # it is counted from nothing
+
+
+async def test_refusals_wherever_it_comes_hold_an_edition_that_was_taken_before(
+    database: Database, clock: StoppedClock
+) -> None:
+    """Each worker has met two of them at most; together it is not one provider's whim."""
+    edition = await ledger.make_edition(database, at=clock(), readers=3)
+    await _taken(database, clock, edition, 0, "gmail.com")
+    workers = _Workers(database, clock, edition.id)
+    for number, word in enumerate(("-daum.net", "-naver.com", "-daum.net", "-naver.com", "-daum.net")):
+        await workers.hear(number % 3, word)
+
+    assert await _stopped(database) == ["morning"]
+
 
 async def test_what_another_worker_had_accepted_ends_the_row(database: Database, clock: StoppedClock) -> None:
     """It was not the mail, then."""
@@ -205,6 +224,11 @@ async def test_five_refusals_of_all_workers_together_pause_one_provider(
     told = await _alerts(database)
     assert "The relay answered 554 5.7.1 no." in told["provider:daum.net"]
 
+    async with database.begin() as connection:
+        await paces_of.resume(connection, "provider:daum.net")
+    await workers.hear(2, "-daum.net")
+    assert await _stopped(database) == []  # it is counted from nothing
+
 
 async def test_what_the_provider_took_from_another_worker_ends_its_row(database: Database, clock: StoppedClock) -> None:
     """A filter's whim about single readers stops nobody, whoever hears of it."""
@@ -215,8 +239,11 @@ async def test_what_the_provider_took_from_another_worker_ends_its_row(database:
         if number == 2:
             await _taken(database, clock, edition, 1, "daum.net")
         await workers.hear(number % 3, "-daum.net")
+    before = await _stopped(database)
+    for number in range(4):
+        await workers.hear(number % 3, "-daum.net")
 
-    assert await _stopped(database) == []
+    assert (before, await _stopped(database)) == ([], ["provider:daum.net"])  # of a new row
 
 
 async def test_a_worker_that_met_one_provider_only_does_not_hold_what_others_take(
