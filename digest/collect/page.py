@@ -20,7 +20,7 @@ from digest.collect import charset
 from digest.collect.normalize import clean_line, clean_title, excerpt
 from digest.collect.pages import dateline, headings, links, pictures, times
 from digest.collect.pages import tree as trees
-from digest.collect.pages.bodies import ENOUGH_LETTERS, Body, read_body
+from digest.collect.pages.bodies import ENOUGH_LETTERS, Body, arc_content, read_body
 from digest.collect.pages.families import Selectors, check_selectors, family_of
 from digest.collect.pages.metadata import Metadata, read_metadata
 from digest.collect.pages.tidy import ADDRESS, BYLINE
@@ -164,6 +164,8 @@ def _read(reading: _Reading) -> PageText:
 
 def _times(reading: _Reading, family: tuple[Selectors, str], printed: str, under: tuple[str, ...]) -> times.Times:
     registered, registered_by = reading.select("registered", family)
+    if not registered and isinstance(shown := arc_content(reading.html).get("display_date"), str):
+        registered, registered_by = shown, "cms:arc"  # what its script prints; the `meta` says when it was stored
     modified, modified_by = reading.select("modified", family)
     at = times.read_times(
         reading.tree,

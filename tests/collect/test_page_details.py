@@ -33,6 +33,14 @@ def test_times_of_an_english_edition_are_read() -> None:
     assert page.modified_at == datetime(2026, 11, 13, 5, 5, 11, tzinfo=UTC)
 
 
+def test_the_time_that_a_script_prints_counts_before_the_one_of_storing() -> None:
+    """Pages of the Arc system print nothing without their script."""
+    meta = '<meta name="article:published_time" content="2026-11-13T00:31:15Z">'
+    script = '<script>Fusion.globalContent={"display_date":"2026-11-13T00:30:00Z"};</script>'
+    page = read(f"{script}<h1>{TITLE}</h1><div><p>{TEXT}</p><p>{END}</p></div>", f"<title>{TITLE}</title>{meta}")
+    assert page.registered_at == datetime(2026, 11, 13, 0, 30, tzinfo=UTC)
+
+
 def test_the_papers_name_before_the_headline_goes_where_that_shares_its_line() -> None:
     """It stands in one line with the sub-headline."""
     named = f"<title>한빛 :: {TITLE}</title>"

@@ -103,16 +103,21 @@ def _longest(tree: LexborHTMLParser, selector: str, drop: str, way: str, title: 
     return best
 
 
-def _arc_paragraphs(html: str) -> Iterator[str]:
-    """The texts of `content_elements` in the JSON that pages of the Arc system carry."""
+def arc_content(html: str) -> dict[str, object]:
+    """Return the JSON that pages of the Arc system carry for their script; empty where there is none."""
     match = _ARC.search(html)
     if match is None:
-        return
+        return {}
     try:
         content, _end = json.JSONDecoder(strict=False).raw_decode(html, match.end())
     except (ValueError, RecursionError):
-        return
-    elements = content.get("content_elements") if isinstance(content, dict) else None
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _arc_paragraphs(html: str) -> Iterator[str]:
+    """The texts of `content_elements` in it."""
+    elements = arc_content(html).get("content_elements")
     for one in elements[:500] if isinstance(elements, list) else []:
         if isinstance(one, dict) and one.get("type") in ("text", "header") and isinstance(one.get("content"), str):
             yield from read_html(one["content"][:100_000]).paragraphs

@@ -27,6 +27,7 @@ _MODIFIED = re.compile(
 _ENGLISH = r"(?:on|at|date)?\s{0,3}[:：|]?\s{0,3}((?:[A-Z][a-z]{2},?\s)?[A-Z][a-z]{2,8}\.?\s\d{1,2},?\s\d{4}(?:\s?(?:-|,|at|\|)?\s?\d{1,2}:\d{2}(?::\d{2})?(?:\s?[AaPp]\.?[Mm])?)?)"  # noqa: E501
 _PUBLISHED = re.compile(rf"(?:Published|Posted|Registered|Input)\s?{_ENGLISH}")
 _UPDATED = re.compile(rf"(?:Updated|Modified|Last\s(?:updated|modified))\s?{_ENGLISH}")
+_FOR_MACHINES = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:")
 _SHORT_YEAR = re.compile(r"(?<!\d)(\d{2})-(\d{2})-(\d{2}) (\d{1,2}:\d{2})(?!\d)")  # boards print 24-08-08 13:00
 _MARKED = (("data-date-time", "data-modify-date-time"), ("data-published", "data-modified"))
 _PUBLISHED_NAMES = (
@@ -105,6 +106,8 @@ def _marked(tree: LexborHTMLParser, which: int) -> str:
 
 
 def _found(text: str) -> str:
+    if _FOR_MACHINES.match(text):
+        return text
     text = _SHORT_YEAR.sub(r"20\1-\2-\3 \4", text)
     match = re.search(_PRINTED, text)
     return _plain(match[1]) if match else text
