@@ -246,6 +246,19 @@ async def test_what_the_provider_took_from_another_worker_ends_its_row(database:
     assert (before, await _stopped(database)) == ([], ["provider:daum.net"])  # of a new row
 
 
+async def test_what_the_provider_took_from_the_same_worker_ends_its_row_at_once(
+    database: Database, clock: StoppedClock
+) -> None:
+    """The worker says so with its next refusal: its own acceptance may not be stored yet."""
+    edition = await ledger.make_edition(database, at=clock(), readers=3)
+    await _taken(database, clock, edition, 0, "gmail.com")
+    workers = _Workers(database, clock, edition.id)
+    for word in ("+gmail.com", "-daum.net", "+daum.net", *["-daum.net"] * 4):
+        await workers.hear(0, word)
+
+    assert await _stopped(database) == []
+
+
 async def test_a_worker_that_met_one_provider_only_does_not_hold_what_others_take(
     database: Database, clock: StoppedClock
 ) -> None:
