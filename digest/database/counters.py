@@ -12,9 +12,9 @@ for small numbers). A scope is counted in one way only.
 from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from digest.database.connection import Connection
+from digest.database.once import insert_or
 from digest.database.tables import Instant, counters
 
 MOST_WITHIN = 20
@@ -37,12 +37,11 @@ async def claim(
     A window begins with its first claim, and the next one when it is over. `pause`: the time between two claims that
     are granted, across windows too.
     """
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     in_same = _c.window_at > now - window
     conditions = [sa.or_(~in_same, _c.count < limit)]
     if pause:
         conditions.append(_c.last_at <= now - pause)
-    statement = insert(counters).values(scope=scope, key=key, window_at=now, count=1, last_at=now)
+    statement = insert_or(connection, counters).values(scope=scope, key=key, window_at=now, count=1, last_at=now)
     counted = {
         "count": sa.case((in_same, _c.count + 1), else_=1),
         "window_at": sa.case((in_same, _c.window_at), else_=sa.literal(now, Instant)),
@@ -64,8 +63,9 @@ async def claim_within(
     `limit` is at most `MOST_WITHIN`, and always the same for a scope.
     """
     assert limit <= MOST_WITHIN
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    statement = insert(counters).values(scope=scope, key=key, window_at=now, count=1, recent=_stamp(now), last_at=now)
+    statement = insert_or(connection, counters).values(
+        scope=scope, key=key, window_at=now, count=1, recent=_stamp(now), last_at=now
+    )
     counted = {
         "count": _c.count + 1,
         "recent": sa.func.substr(sa.literal(_stamp(now), sa.Text).concat(_c.recent), 1, limit * _STAMP),

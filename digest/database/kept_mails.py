@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from digest.addresses import Address, parse
 from digest.database.connection import Connection, PlainConnection
 from digest.database.drops import dropped
+from digest.database.once import insert_or
 from digest.database.tables import deliveries, is_waiting, kept_mails, messages
 from digest.models.deliveries import DeliveryState, DropReason, Reply
 
@@ -62,8 +62,7 @@ async def drop_seeds(connection: Connection, edition_id: int, *, reason: DropRea
 
 def keep(connection: PlainConnection, mails: Mapping[int, bytes], *, at: datetime) -> None:
     """Keep mails by the ids of their deliveries; a later try takes an earlier one's place. For `Database.write`."""
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    statement = insert(kept_mails)
+    statement = insert_or(connection, kept_mails)
     told = {name: statement.excluded[name] for name in ("content", "kept_at")}
     rows = [{"delivery_id": key, "content": mails[key], "kept_at": at} for key in sorted(mails)]
     connection.execute(statement.on_conflict_do_update(index_elements=[_k.delivery_id], set_=told), rows)

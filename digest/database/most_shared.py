@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from datetime import date
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from digest.database.connection import Connection
+from digest.database.once import insert_or
 from digest.database.tables import articles, revisions, share_counts, shares
 from digest.models.shares import NewShare, SharedOften, ShareState
 
@@ -33,8 +33,9 @@ async def count(connection: Connection, share_id: int, share: NewShare, *, on: d
         shares.c.id != share_id,
     )
     is_first = (await connection.execute(others.limit(1))).first() is None
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    statement = insert(share_counts).values(article_id=share.article_id, day=on, count=1, senders=int(is_first))
+    statement = insert_or(connection, share_counts).values(
+        article_id=share.article_id, day=on, count=1, senders=int(is_first)
+    )
     more = {"count": _c.count + 1, "senders": _c.senders + int(is_first)}
     await connection.execute(statement.on_conflict_do_update(index_elements=[_c.article_id, _c.day], set_=more))
 

@@ -14,10 +14,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from digest.addresses import Address
 from digest.database.connection import Connection, PlainConnection
+from digest.database.once import insert_once
 from digest.database.searching import is_whole
 from digest.database.tables import raw_mails
 from digest.errors import NotFoundError
@@ -61,7 +61,6 @@ class NewRawMail:
 
 def keep(connection: PlainConnection, mail: NewRawMail) -> list[int]:
     """Keep a mail; return the ids of its new rows, none for what was kept before. For `Database.write`."""
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     values = {
         "door": mail.door,
         "envelope_from": mail.envelope_from,
@@ -72,7 +71,7 @@ def keep(connection: PlainConnection, mail: NewRawMail) -> list[int]:
         "due_at": mail.received_at,
     }
     rows = [{"recipient": recipient, **values} for recipient in mail.recipients]
-    kept = connection.execute(insert(raw_mails).values(rows).on_conflict_do_nothing().returning(_r.id))
+    kept = connection.execute(insert_once(connection, raw_mails).values(rows).returning(_r.id))
     return sorted(kept.scalars())
 
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from digest.database.connection import Connection
+from digest.database.once import insert_or
 from digest.database.tables import deliveries, editions, of_edition, refusals
 from digest.models.deliveries import DeliveryState
 
@@ -55,9 +55,8 @@ async def count(
 
 
 async def _count(connection: Connection, edition_id: int, place: str, at: datetime, *, begins_anew: bool) -> InARow:
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     one_more = {"in_a_row": 1, "first_at": at} if begins_anew else {"in_a_row": _r.in_a_row + 1}
-    statement = insert(refusals).values(edition_id=edition_id, place=place, in_a_row=1, first_at=at)
+    statement = insert_or(connection, refusals).values(edition_id=edition_id, place=place, in_a_row=1, first_at=at)
     statement = statement.on_conflict_do_update(index_elements=[_r.edition_id, _r.place], set_=one_more)
     row = (await connection.execute(statement.returning(_r.in_a_row, _r.first_at))).one()
     return InARow(row.in_a_row, row.first_at)

@@ -35,6 +35,14 @@ def offered(address: Address) -> Address | None:
     return Address(address.local, meant) if meant else None
 
 
+def answered(address: Address, answer: str) -> Address | None:
+    """Return the address a form is about, by its field `meant`; None while what is `offered` is to be asked about."""
+    meant = offered(address)
+    if meant is None or answer == "typed":
+        return address
+    return meant if answer == "offered" else None
+
+
 def _is_one_slip_away(typed: str, meant: str) -> bool:
     """Whether the two differ by one letter changed, left out or added, or by two neighbours swapped."""
     start = next((at for at, (one, other) in enumerate(zip(typed, meant, strict=False)) if one != other), None)

@@ -142,15 +142,11 @@ class PreferencesPages:
             address = addresses.parse(typed)
         except BadAddressError:
             return self._opened(request, opened, problem="address", status=_WRONG)
-        meant = typos.offered(address)
-        match _last(form, "meant"):
-            case "offered" if meant:
-                address = meant
-            case "typed":
-                pass
-            case _ if meant:
-                return self._opened(request, opened, typed=address, meant=meant, status=_WRONG)
-        await fresh.ask_new_address(self.database, self.settings, self.renderer, opened, address, now=self.clock())
+        meant = typos.answered(address, _last(form, "meant"))
+        if meant is None:
+            offered = typos.offered(address)
+            return self._opened(request, opened, typed=address, meant=offered, status=_WRONG)
+        await fresh.ask_new_address(self.database, self.settings, self.renderer, opened, meant, now=self.clock())
         return self._said(request, "asked_new", opened.subscriber.language)
 
     async def _export(self, opened: Opened) -> Response:

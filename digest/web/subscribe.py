@@ -126,15 +126,10 @@ class SubscribePages:
         address = addresses.parse_or_none(filled.address)
         if address is None or not (filled.slots and filled.is_agreed and filled.is_old_enough):
             return self._form(request, filled, has_mistakes=True, status=_UNANSWERED)
-        offered = typos.offered(address)
-        match text_of(posted, "meant"):
-            case "offered" if offered:
-                address = offered
-            case "typed":
-                pass
-            case _ if offered:
-                return self._form(request, filled, offered=offered, status=_UNANSWERED)
-        return await self._ask(request, replace(filled, address=str(address)), address, text_of(posted, "proof"))
+        meant = typos.answered(address, text_of(posted, "meant"))
+        if meant is None:
+            return self._form(request, filled, offered=typos.offered(address), status=_UNANSWERED)
+        return await self._ask(request, replace(filled, address=str(meant)), meant, text_of(posted, "proof"))
 
     async def _ask(self, request: Request, filled: Filled, address: Address, payload: str) -> Response:
         wanted = Wanted(
