@@ -4,8 +4,6 @@
 article's page, address, body) over a pipe and gets `Parsed`, `PageText` or an error back, as JSON: the child is not
 trusted, so nothing it says is unpickled. The child may use so much memory (RLIMIT_AS) and time; when it exceeds
 them it is killed, the document is unreadable, its source loses one turn, and the next document gets a new child.
-The child ends when its input ends, so that it does not outlive a killed parent. `multiprocessing` is not used: it
-would import the program's main module again in the child and its pipes would need a thread.
 
 Events: source.reader_failed (something unforeseen in an adapter; with its traceback)
 """
@@ -14,11 +12,9 @@ import asyncio
 import gc
 import json
 import resource
-import signal
-import struct
 import sys
 import traceback
-from asyncio.subprocess import DEVNULL, PIPE, Process
+from asyncio.subprocess import Process
 from collections import deque
 from collections.abc import Collection
 from dataclasses import asdict, dataclass
@@ -28,6 +24,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import TypeAdapter
 
+from digest import child
 from digest.collect.page import read_page
 from digest.collect.pages.families import Selectors
 from digest.collect.source import Options, Parsed
@@ -41,13 +38,9 @@ _START_SECONDS = 60
 _AHEAD = 8  # documents that the child is given at a time
 _AHEAD_BYTES = 1 << 19
 _SWEEP_BYTES = 1 << 20  # of documents read before what they leave behind is swept
-_LENGTH = struct.Struct(">Q")
 _PARSED = TypeAdapter(Parsed)
 _PAGE = TypeAdapter(PageText)
 _A_PAGE = "page"  # asked for instead of a source type
-_CHILD = (
-    "import sys, json; sys.path[:] = json.loads(sys.argv[1]); from digest.collect import reader; reader.serve_stdin()"
-)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,12 +83,9 @@ class Reader:
         await self._end()
 
     async def _end(self) -> None:
-        child, self._child = self._child, None
-        if child is not None and child.stdin is not None:
-            if child.returncode is None:
-                child.kill()
-            child.stdin.close()
-            await child.communicate()  # until its pipes are closed too
+        process, self._child = self._child, None
+        if process is not None:
+            await child.end(process)
 
     async def read(
         self,
@@ -123,7 +113,7 @@ class Reader:
         return _PAGE.validate_json(await self._answer_to([_A_PAGE, content_type, url, zone.key, options, []], body))
 
     async def _answer_to(self, question: list[Any], body: bytes) -> bytes:  # Any: what JSON can hold
-        framed = _framed(json.dumps(question).encode()) + _framed(body)
+        framed = child.framed(json.dumps(question).encode()) + child.framed(body)
         asked = _Question(framed, asyncio.get_running_loop().create_future())
         self._waiting.append(asked)
         if self._asking is None or self._asking.done():
@@ -165,14 +155,14 @@ class Reader:
         """
         if not some:
             return
-        child = self._child or await self._start()
-        assert child.stdin is not None
-        assert child.stdout is not None
+        process = self._child or await self._start()
+        assert process.stdin is not None
+        assert process.stdout is not None
         try:
-            child.stdin.write(b"".join([one.framed for one in some]))
+            process.stdin.write(b"".join([one.framed for one in some]))
             while some:
                 async with asyncio.timeout(self._max_seconds):
-                    answer = await _frame(child.stdout)
+                    answer = await child.read_frame(process.stdout)
                 one = some.popleft()
                 if not one.answer.done():
                     one.answer.set_result(answer)
@@ -185,15 +175,11 @@ class Reader:
             raise SourceUnreadableError("Reading it took more memory than is allowed, or crashed.") from error
 
     async def _start(self) -> Process:
-        child = await asyncio.create_subprocess_exec(
-            sys.executable, "-I", "-c", _CHILD, json.dumps(sys.path), str(self._max_memory_bytes),
-            stdin=PIPE, stdout=PIPE, stderr=DEVNULL,
-        )  # fmt: skip
-        self._child = child
-        assert child.stdout is not None
+        process = self._child = await child.start(__name__, str(self._max_memory_bytes))
+        assert process.stdout is not None
         try:
             async with asyncio.timeout(_START_SECONDS):
-                await _frame(child.stdout)  # empty: it is ready
+                await child.read_frame(process.stdout)  # empty: it is ready
         except BaseException as error:
             await self._end()
             if isinstance(error, (TimeoutError, asyncio.IncompleteReadError)):
@@ -201,16 +187,7 @@ class Reader:
                     "The process that reads feeds could not be started. See `digest doctor`."
                 ) from error
             raise
-        return child
-
-
-def _framed(content: bytes) -> bytes:
-    return _LENGTH.pack(len(content)) + content
-
-
-async def _frame(stream: asyncio.StreamReader) -> bytes:
-    (length,) = _LENGTH.unpack(await stream.readexactly(_LENGTH.size))
-    return await stream.readexactly(length)
+        return process
 
 
 # ── the child ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -218,11 +195,8 @@ async def _frame(stream: asyncio.StreamReader) -> bytes:
 
 def serve_stdin() -> None:
     """Answer questions on standard input until it ends. Runs in the child."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
-    _limit_memory(int(sys.argv[2]))
-    questions, answers = sys.stdin.buffer, sys.stdout.buffer
-    sys.stdout = sys.stderr  # whatever a library prints must not get among the answers
-    serve(questions, answers)
+    _limit_memory(int(sys.argv[3]))
+    serve(*child.pipes())
 
 
 def serve(questions: BinaryIO, answers: BinaryIO) -> None:
@@ -232,10 +206,10 @@ def serve(questions: BinaryIO, answers: BinaryIO) -> None:
     gc.freeze()
     gc.disable()
     unswept = 0
-    _answer(answers, b"")
-    while head := _next_frame(questions):
-        body = _next_frame(questions)
-        _answer(answers, _read(json.loads(head), body))
+    child.answer(answers, b"")
+    while head := child.next_frame(questions):
+        body = child.next_frame(questions)
+        child.answer(answers, _read(json.loads(head), body))
         unswept += len(body)
         if unswept > _SWEEP_BYTES:
             gc.collect()
@@ -257,16 +231,6 @@ def _read(head: list[Any], body: bytes) -> bytes:  # Any: what the parent wrote
         raise
     except Exception:  # whatever an adapter did not foresee is the parent's to tell
         return json.dumps(["unforeseen", traceback.format_exc()]).encode()
-
-
-def _next_frame(stream: BinaryIO) -> bytes:
-    length = stream.read(_LENGTH.size)
-    return stream.read(_LENGTH.unpack(length)[0]) if len(length) == _LENGTH.size else b""
-
-
-def _answer(stream: BinaryIO, content: bytes) -> None:
-    stream.write(_framed(content))
-    stream.flush()
 
 
 def _limit_memory(max_bytes: int) -> None:
