@@ -40,13 +40,19 @@ async def _send(url: str, port: int, lanes: int, owner: str, key: str = "") -> i
         await database.close()
 
 
+def _cpu_seconds() -> float:
+    """Of this process and of those it had sign."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in used)
+
+
 def main(words: list[str]) -> None:
     events.configure(json_lines=True, level="error")
     url, port, lanes, *more = words
     owner, key = more[0] if more else "benchmark", _key() if more[1:] == ["dkim"] else ""
-    began_cpu, began = time.process_time(), time.perf_counter()
+    began_cpu, began = _cpu_seconds(), time.perf_counter()
     mails = asyncio.run(_send(url, int(port), int(lanes), owner, key))
-    seconds, cpu = time.perf_counter() - began, time.process_time() - began_cpu
+    seconds, cpu = time.perf_counter() - began, _cpu_seconds() - began_cpu
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(json.dumps({"mails": mails, "seconds": seconds, "cpu_seconds": cpu, "peak_mb": peak}))
 

@@ -16,6 +16,7 @@ from digest.deliver import retry, wire
 from digest.deliver.dkim import Draft, Signer
 from digest.deliver.stock import Due
 from digest.deliver.transport import Envelope
+from digest.errors import UnsendableMailError
 from digest.models.deliveries import Delivery, DeliveryState, DropReason, Lane, MessageKind, Outcome
 from digest.splice import RECIPIENT, RETURN_TOKEN
 
@@ -57,6 +58,8 @@ class Envelopes:
         """Return what is to be signed, in its envelope, and by what; only if we sign. Raises as `make`."""
         sender, signer = self._stream(due)
         assert signer is not None
+        if not due.message.prepared(eight_bit=False).may_be_signed:
+            raise UnsendableMailError("The body of the mail would be hashed in another form than it is sent in.")
         envelope = self._envelope(due, sender, eight_bit=False, now=now)
         return envelope, signer.draft(envelope.content, at=now)
 

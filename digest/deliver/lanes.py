@@ -104,7 +104,7 @@ class Lanes:
             await cancelled(tasks)
         await self._stops.finish(_CUT_SECONDS)
         if self._signing:
-            self._signing.finish()
+            await self._signing.finish()
 
     async def close(self, *, idle_only: bool = False) -> None:
         """Take leave of the relay on all lanes, or on those that stood idle for a while."""

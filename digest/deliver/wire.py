@@ -21,6 +21,7 @@ from email.utils import format_datetime
 
 from digest import links
 from digest.config import Settings
+from digest.deliver.dkim import is_canonical
 from digest.deliver.runs import Base64, Plain
 from digest.errors import UnsendableMailError
 from digest.models.deliveries import Delivery, Mail
@@ -148,6 +149,7 @@ class Prepared:
         self._parts = tuple(parts)
         self.names = tuple(dict.fromkeys(name for part in parts for name in part.names))  # the values it wants
         self._checked: set[tuple[int, ...]] = set()
+        self.may_be_signed = False  # its body is hashed as it stands, whatever the values (`dkim.is_canonical`)
 
     def content(self, values: Mapping[str, bytes]) -> bytes:
         """Return the message for one recipient as it is written after DATA, the final dot included.
@@ -199,7 +201,8 @@ def prepare(mail: Mail, *, eight_bit: bool) -> Prepared:
     else:
         parts = _part(head, b"plain", text, eight_bit)
     prepared = Prepared(headers, parts)
-    prepared.content(dict.fromkeys(SLOT_NAMES, b"x"))  # finds whatever does not depend on the values
+    probe = prepared.content(dict.fromkeys(SLOT_NAMES, b"x"))  # finds whatever does not depend on the values
+    prepared.may_be_signed = not eight_bit and is_canonical(probe)
     return prepared
 
 

@@ -9,7 +9,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from digest.deliver.dkim import Signer
+from digest.deliver.dkim import Signer, is_canonical
 from digest.errors import FixSetupError, UnsendableMailError
 from tests.support.settings import make_settings
 
@@ -104,6 +104,25 @@ def test_a_mail_with_stuffed_dots_is_not_signed(signer: Signer) -> None:
     """The reader sees the line without its second dot, so the hash would not fit."""
     with pytest.raises(UnsendableMailError):
         signer.sign(MAIL.replace(b"6rCA", b"..rCA"), at=AT)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"6rCA  7Jio\r\n",
+        b"6rCA \r\n",
+        b"6rCA\t7Jio\r\n",
+        b".6rCA\r\n",
+        b"6rCA\r\n.7Jio\r\n",
+        b"6rCA\r\n\r\n",
+        b"\r\n",
+        b"",
+    ],
+)
+def test_a_body_that_would_be_hashed_in_another_form_is_found(body: bytes) -> None:
+    """RFC 6376 §3.4.4: what is hashed is what stands there, so nothing may have to be rewritten."""
+    assert is_canonical(MAIL)
+    assert not is_canonical(b"To: <reader@reader.example>\r\n\r\n" + body + b".\r\n")
 
 
 def test_without_a_selector_nothing_is_signed() -> None:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from digest.addresses import parse
 from digest.config import Settings
 from digest.deliver import wire
+from digest.deliver.dkim import is_canonical
 from digest.errors import UnsendableMailError
 from digest.models.deliveries import Delivery, Lane, Mail
 from digest.splice import LEAVE_MAILTO, RECIPIENT, UNSUBSCRIBE_URL, Spliced, marker
@@ -96,6 +97,14 @@ def test_base64_lines_have_76_characters() -> None:
     content = wire.assemble(DIGEST, VALUES, eight_bit=False)
     body = content.partition(b"\r\n\r\n")[2]
     assert max(len(line) for line in body.split(b"\r\n")) == 76
+
+
+def test_a_base64_mail_may_be_signed_as_it_stands() -> None:
+    """No value changes the form in which its body is hashed; in 8bit an article may hold blanks and dots."""
+    assert wire.prepare(DIGEST, eight_bit=False).may_be_signed
+    assert wire.prepare(ALERT, eight_bit=False).may_be_signed
+    assert not wire.prepare(DIGEST, eight_bit=True).may_be_signed
+    assert is_canonical(wire.prepare(DIGEST, eight_bit=False).content(VALUES))
 
 
 def test_the_boundary_is_the_same_for_the_same_mail_and_stands_in_no_part() -> None:
