@@ -1,6 +1,9 @@
 """`digest editions watch` and the numbers behind it, on both databases."""
 
+import asyncio
 import re
+import sqlite3
+from contextlib import closing
 from datetime import datetime, timedelta
 
 import pytest
@@ -99,6 +102,35 @@ def test_watching_ends_with_the_edition(commands: Commands, just_now: StoppedClo
     assert "2 of 2 settled (accepted 2)" in said
     assert document["waiting"] == 0
     assert document["domains"][0]["by_state"] == {"accepted": 2}
+
+
+def test_watching_outlives_a_database_that_is_away(
+    commands_on_sqlite: Commands, just_now: StoppedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who watches over night is told once, and sees the end in the morning."""
+    commands_on_sqlite.act(
+        lambda database: ledger.make_edition(database, at=just_now(), readers=2, state=EditionState.SENDING)
+    )
+    file, elsewhere = commands_on_sqlite.folder / "digest.sqlite3", commands_on_sqlite.folder / "elsewhere"
+    paused: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        paused.append(seconds)
+        if len(paused) == 1:
+            file.rename(elsewhere)
+        elif len(paused) == 4:
+            elsewhere.rename(file)
+            with closing(sqlite3.connect(file, isolation_level=None)) as connection:
+                connection.execute("UPDATE editions SET state = 'done'")
+
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    said = commands_on_sqlite("editions", "watch", "1", "--every=9").stdout
+    assert paused == [9, 1, 2, 4]
+    assert [line.split(":")[0] for line in said.splitlines()] == [
+        "Edition 1 sending",
+        "The database cannot be used now",
+        "Edition 1 done",
+    ]
 
 
 def test_an_edition_that_does_not_exist_is_a_clear_word(commands: Commands) -> None:

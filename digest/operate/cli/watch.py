@@ -6,11 +6,13 @@ edition is held: else nobody sees why nothing moves. Looking changes nothing and
 """
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from digest.errors import DatabaseUnavailableError
 from digest.operate.cli.room import with_database
 from digest.operate.cli.terminal import LARGEST_ID, AsJson, moment, print_json, printable, say
 
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 _DOMAINS_SHOWN = 12
 _PREFIX = "provider:"
 _LEAST_SECONDS, _MOST_SECONDS = 0.5, 3600.0
+_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 1.0, 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,21 @@ async def _look(settings: "Settings", database: "Database", edition_id: int) -> 
     )
 
 
+async def _see(
+    settings: "Settings", database: "Database", edition_id: int, tell: Callable[[str], object] = say
+) -> _Sight:
+    """Look; while the database is away, tell so once and look again after ever longer pauses."""
+    pause = 0.0
+    while True:
+        try:
+            return await _look(settings, database, edition_id)
+        except DatabaseUnavailableError as error:
+            if not pause:
+                tell(printable(f"{error} Watching goes on when it can be used again; Ctrl-C ends it."))
+            pause = min(2 * pause or _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS)
+        await asyncio.sleep(pause)
+
+
 def _in_words(pace: "Pace", now: "datetime", settings: "Settings") -> str:
     if pace.paused_at is not None:
         return "paused"
@@ -86,7 +104,7 @@ async def _watch(settings: "Settings", database: "Database", edition_id: int, ev
     from rich.live import Live
 
     console = Console(markup=False, emoji=False, highlight=False)
-    sight = await _look(settings, database, edition_id)
+    sight = await _see(settings, database, edition_id)
     if not console.is_terminal:
         while True:
             stops = (f"; {provider or 'others'} {words}" for provider, words in sorted(sight.stops.items()))
@@ -94,11 +112,11 @@ async def _watch(settings: "Settings", database: "Database", edition_id: int, ev
             if _is_over(sight):
                 return
             await asyncio.sleep(every)
-            sight = await _look(settings, database, edition_id)
+            sight = await _see(settings, database, edition_id)
     with Live(_drawn(sight), console=console, auto_refresh=False) as live:
         while not _is_over(sight):
             await asyncio.sleep(every)
-            sight = await _look(settings, database, edition_id)
+            sight = await _see(settings, database, edition_id, live.console.print)
             live.update(_drawn(sight), refresh=True)
 
 
