@@ -137,11 +137,11 @@ class Lanes:
         if place.task is not None or monotonic_seconds() < place.not_before:
             return
         relay = self._relays.relay_for(place)
-        if relay is None:
+        if relay is None or not relay.lets_in(place):
             return
         is_wanted = is_lane_wanted(place, self._places, self._stock, connections=relay.connections)
         if is_wanted or self._relays.is_trying(place):
-            self._relays.goes_to(place, relay)
+            self._relays.connects(place, relay)
             place.relay = relay
             self._start(place)
 
@@ -154,8 +154,9 @@ class Lanes:
         try:
             if place.lane is None:
                 place.is_opening = True
-                place.lane = await relay.transport.open_lane()
+                place.lane = await relay.open_lane(place)
                 place.is_opening = False
+                self.feed()  # others may have waited for this
             self._fill(place)
             while place.under_way:
                 delivery_id, outcome = await place.lane.next_outcome()

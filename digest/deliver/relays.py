@@ -5,21 +5,26 @@ ends there, since nobody knows what it took. When the pause of a better one is o
 mail; only when the relay has answered do the others follow, each after the outcomes of what it has under way. So a
 relay that comes and goes costs a lane or two, and never a reader a try.
 
+A login is tried by one place first, while the others wait; all connect as soon as it has worked. A wrong password is
+thus tried once per pause and worker, not once per lane, for which a provider may lock the account.
+
 A relay may allow fewer connections than another: the places in front are its own. With one relay there is nothing to
 decide, and the lanes never ask.
 """
 
 from collections.abc import Sequence
 
-from digest.clock import Clock
+from digest.clock import Clock, monotonic_seconds
 from digest.database import Database
 from digest.deliver.place import Place
 from digest.deliver.relay_watch import RelayWatch
-from digest.deliver.transport import Transport, WayOut
+from digest.deliver.transport import Lane, Transport, WayOut
+
+_KNOWN_SECONDS = 60.0  # so long after a login that worked others connect without waiting
 
 
 class Relay:
-    """One relay: the way to it, how it is, and the place that tries it after a pause."""
+    """One relay: the way to it, how it is, the place that tries it after a pause, and the first to connect."""
 
     def __init__(self, way_out: WayOut, watch: RelayWatch) -> None:
         self.name = way_out.name
@@ -27,6 +32,25 @@ class Relay:
         self.connections = way_out.connections
         self.watch = watch
         self.tried_by: Place | None = None
+        self.first: Place | None = None
+        self._known_until = 0.0
+
+    def lets_in(self, place: Place) -> bool:
+        """Whether the place may connect now: one alone, until it is known that the login works."""
+        return self.first in (None, place) or monotonic_seconds() < self._known_until
+
+    async def open_lane(self, place: Place) -> Lane:
+        """Connect and log in. Raises `RelayLoginError` or `RelayUnavailableError`; then one is alone the next time."""
+        try:
+            lane = await self.transport.open_lane()
+            self._known_until = monotonic_seconds() + _KNOWN_SECONDS
+        except Exception:
+            self._known_until = 0.0
+            raise
+        finally:
+            if self.first is place:
+                self.first = None
+        return lane
 
 
 class Relays:
@@ -60,7 +84,7 @@ class Relays:
     def begin(self) -> None:
         """Be ready for work (again): no place tries anything."""
         for relay in self._relays:
-            relay.tried_by = None
+            relay.tried_by = relay.first = None
 
     def relay_for(self, place: Place) -> Relay | None:
         """Return where this place should have its lane now, None for nowhere. Whoever goes there says `goes_to`."""
@@ -78,6 +102,12 @@ class Relays:
         """Note that the place will open its next lane there: if the relay was paused, it is the one that tries it."""
         if relay.watch.is_on_trial:
             relay.tried_by = place
+
+    def connects(self, place: Place, relay: Relay) -> None:
+        """Note that the place connects there now. Others wait for it, unless the login is known to work."""
+        self.goes_to(place, relay)
+        if relay.first is None:
+            relay.first = place
 
     def should_move(self, place: Place) -> bool:
         """Whether the place's lane leads to a relay it should not use any more: end it after what is under way."""

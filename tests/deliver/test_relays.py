@@ -193,3 +193,27 @@ async def test_the_pace_of_a_further_relay_is_not_that_of_the_first(database: Da
         await _sender(database, clock, relay_to(main), backup).send_due()
 
     assert (len(main.recipients), backup.recipients) == (30, [])
+
+
+async def test_a_wrong_password_is_tried_once_and_not_by_every_lane(database: Database, clock: StoppedClock) -> None:
+    """Twenty failed logins within seconds make a provider lock the account; when it is mended all lanes connect."""
+    await ledger.make_edition(database, at=clock(), readers=40)
+    wrong = "535 5.7.8 wrong password"
+    script = Script({"AUTH": [wrong, wrong]}, extensions=("AUTH PLAIN", "PIPELINING"))
+    async with HostileServer(script) as server:
+
+        async def until_all_are_connected(_mail: Received) -> None:
+            async with asyncio.timeout(5):
+                while server.connections < 2 + 3:  # noqa: ASYNC110 - it tells nobody
+                    await asyncio.sleep(0)
+
+        server.on_mail = until_all_are_connected
+        transport = relay_to(server, user="news", password="secret")
+        sender = Sender(database, make_settings(smtp_connections=4), transport, clock=clock, owner="a")
+        for logins in (1, 2):  # the second is that after a pause
+            await sender.send_due()
+            assert server.connections == logins
+        await sender.send_due()
+
+    assert server.connections == 2 + 3  # the place in front is for mails somebody waits for
+    assert await ledger.states(database) == {ACCEPTED: 40}
