@@ -4,6 +4,8 @@ Each worker counts for itself in memory (`deliver.breaker`). What it hears is ad
 workers together stop as soon as one alone would: since a place took a mail of it, and since anybody did (`EVERYWHERE`).
 A place is a provider, or a domain of no large one. An acceptance writes nothing here: whether one came in between is
 looked up only when there are enough refusals to decide on. The edition's own row is left alone: who walks holds it.
+
+What a place only put off is counted in the same way, in rows of its own (`deliver.pace`).
 """
 
 from dataclasses import dataclass
@@ -13,11 +15,11 @@ import sqlalchemy as sa
 
 from digest.database.connection import Connection
 from digest.database.once import insert_or
-from digest.database.tables import deliveries, editions, of_edition, refusals
+from digest.database.tables import deliveries, editions, of_edition, put_offs, refusals
 from digest.models.deliveries import DeliveryState
 
 EVERYWHERE = ""
-_e, _d, _r = editions.c, deliveries.c, refusals.c
+_e, _d, _r, _o = editions.c, deliveries.c, refusals.c, put_offs.c
 _place = sa.case((_d.provider != "", _d.provider), else_=_d.domain)
 
 
@@ -54,11 +56,35 @@ async def count(
     return Counted(everywhere, there, most.place, most.in_a_row)
 
 
-async def _count(connection: Connection, edition_id: int, place: str, at: datetime, *, begins_anew: bool) -> InARow:
-    one_more = {"in_a_row": 1, "first_at": at} if begins_anew else {"in_a_row": _r.in_a_row + 1}
-    statement = insert_or(connection, refusals).values(edition_id=edition_id, place=place, in_a_row=1, first_at=at)
-    statement = statement.on_conflict_do_update(index_elements=[_r.edition_id, _r.place], set_=one_more)
-    row = (await connection.execute(statement.returning(_r.in_a_row, _r.first_at))).one()
+async def count_put_off(
+    connection: Connection, edition_id: int, place: str, number: int, *, since: datetime, begins_anew: bool
+) -> InARow:
+    """Count `number` more that a place put off, the first of them at `since`; `begins_anew`: as in `count`."""
+    return await _count(connection, edition_id, place, since, begins_anew=begins_anew, table=put_offs, number=number)
+
+
+async def forget_put_off(connection: Connection, edition_id: int, place: str) -> None:
+    """Count what the place puts off from nothing again: it is left alone now."""
+    await connection.execute(sa.delete(put_offs).where(_o.edition_id == edition_id, _o.place == place))
+
+
+async def _count(
+    connection: Connection,
+    edition_id: int,
+    place: str,
+    at: datetime,
+    *,
+    begins_anew: bool,
+    table: sa.Table = refusals,
+    number: int = 1,
+) -> InARow:
+    anew = {"in_a_row": number, "first_at": at}
+    statement = insert_or(connection, table).values(edition_id=edition_id, place=place, **anew)
+    statement = statement.on_conflict_do_update(
+        index_elements=[table.c.edition_id, table.c.place],
+        set_=anew if begins_anew else {"in_a_row": table.c.in_a_row + number},
+    )
+    row = (await connection.execute(statement.returning(table.c.in_a_row, table.c.first_at))).one()
     return InARow(row.in_a_row, row.first_at)
 
 

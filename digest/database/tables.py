@@ -705,6 +705,15 @@ refusals = sa.Table(
     _time("first_at", nullable=False),
 )
 
+put_offs = sa.Table(
+    "put_offs",  # deferrals of an edition's mail that one place gave in a row, heard by all workers
+    metadata,
+    sa.Column("edition_id", sa.ForeignKey("editions.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("place", sa.String(254), primary_key=True),
+    sa.Column("in_a_row", sa.Integer, nullable=False),
+    _time("first_at", nullable=False),
+)
+
 domains = sa.Table(
     "domains",
     metadata,

@@ -3,12 +3,15 @@
 from datetime import timedelta
 
 import pytest
+import sqlalchemy as sa
 
-from digest.database import Database, alerts
+from digest.addresses import parse
+from digest.database import Database, alerts, paces
+from digest.database.tables import put_offs
 from digest.deliver import mx, outcome, pace
 from digest.deliver.outcome import Stage
 from digest.deliver.sender import Sender
-from digest.models.deliveries import DeliveryState
+from digest.models.deliveries import Delivery, DeliveryState, Lane, Outcome
 from tests.support import ledger
 from tests.support.clock import StoppedClock
 from tests.support.relay import relay_to
@@ -84,3 +87,66 @@ async def test_domains_behind_a_large_providers_servers_are_learned(database: Da
     assert {row["provider"] for row in await ledger.rows(database) if row["domain"] == "morning.example"} == {
         "gmail.com"
     }
+
+
+_GREYLISTED = outcome.judge(Stage.RCPT, outcome.read_reply(451, "4.7.1 Greylisted, try again"))
+_TAKEN = Outcome(DeliveryState.ACCEPTED)
+
+
+class _Workers:
+    """Two workers on one database that hear how mails of an edition fare at a provider."""
+
+    def __init__(self, database: Database, edition: ledger.MadeEdition, clock: StoppedClock) -> None:
+        self._database, self._clock = database, clock
+        recipient = parse("kim@daum.example")
+        self._delivery = Delivery(1, 1, edition.id, 1, recipient, Lane.BULK, 0, clock(), None, "daum.net")
+        self._pacings = [pace.Pacing(database, clock) for _ in range(2)]
+
+    async def hear(self, which: int, heard: Outcome, times: int = 1) -> None:
+        for _ in range(times):
+            self._pacings[which].heard(self._delivery, heard)
+            await self._pacings[which].finish(5)
+            self._clock.advance(seconds=1)
+
+    async def is_stopped(self) -> bool:
+        async with self._database.read() as connection:
+            return [each.scope for each in await paces.list_paces(connection)] == ["provider:daum.net"]
+
+
+async def test_ten_put_off_by_a_provider_are_those_of_all_workers(database: Database, clock: StoppedClock) -> None:
+    """Ten workers would otherwise bring it a hundred mails before it is left alone."""
+    workers = _Workers(database, await ledger.make_edition(database, at=clock()), clock)
+    await workers.hear(0, _GREYLISTED, 5)
+    await workers.hear(1, _GREYLISTED, 4)
+    assert not await workers.is_stopped()
+    await workers.hear(0, _GREYLISTED)
+    assert await workers.is_stopped()
+
+
+async def test_what_a_worker_had_accepted_ends_the_row_of_all(database: Database, clock: StoppedClock) -> None:
+    """It says so with what it hears next; what another one had accepted is looked for when there are ten."""
+    edition = await ledger.make_edition(database, at=clock())
+    workers = _Workers(database, edition, clock)
+    await workers.hear(0, _GREYLISTED, 9)
+    await workers.hear(0, _TAKEN)
+    await workers.hear(0, _GREYLISTED, 4)
+    await workers.hear(1, _GREYLISTED, 5)
+    assert not await workers.is_stopped()
+
+    await ledger.set_edition(database, edition.id, walked_to=edition.delivery_ids[-1])
+    accepted = {"state": DeliveryState.ACCEPTED, "provider": "daum.net", "settled_at": clock()}
+    await ledger.set_deliveries(database, edition.delivery_ids[:1], **accepted)
+    await workers.hear(1, _GREYLISTED, 2)
+    assert not await workers.is_stopped()
+
+
+async def test_what_is_put_off_now_and_then_is_not_counted_in_the_ledger(
+    database: Database, clock: StoppedClock
+) -> None:
+    """Greylisting is everyday's; a statement for each would cost more than the mails."""
+    workers = _Workers(database, await ledger.make_edition(database, at=clock()), clock)
+    for _ in range(5):
+        await workers.hear(0, _GREYLISTED, 2)
+        await workers.hear(0, _TAKEN)
+    async with database.read() as connection:
+        assert await connection.scalar(sa.select(sa.func.count()).select_from(put_offs)) == 0

@@ -307,8 +307,8 @@ async def test_an_earlier_address_goes_too_unless_it_is_somebody_elses_now(
 IMPERSONAL_TABLES = frozenset((
     "sources", "robots", "articles", "revisions", "pages", "most_read", "picture_hosts", "signatures",
     "story_members", "slots", "editions", "edition_articles", "corrections",
-    "consent_texts", "suppressions", "audit_ends", "counters", "settings_marks", "paces", "refusals", "domains",
-    "alerts", "subscriptions", "blocks", "site_keys", "share_refusals", "share_stops", "notices",
+    "consent_texts", "suppressions", "audit_ends", "counters", "settings_marks", "paces", "refusals", "put_offs",
+    "domains", "alerts", "subscriptions", "blocks", "site_keys", "share_refusals", "share_stops", "notices",
 ))  # fmt: skip
 IMPERSONAL = frozenset((
     "subscribers.domain", "subscribers.provider", "subscribers.language", "subscribers.address_hash",

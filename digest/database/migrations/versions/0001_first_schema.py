@@ -222,6 +222,17 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("edition_id", "place", name="pk_refusals"),
     )
     op.create_table(
+        "put_offs",
+        sa.Column("edition_id", SERIAL, nullable=False),
+        sa.Column("place", sa.String(length=254), nullable=False),
+        sa.Column("in_a_row", sa.Integer(), nullable=False),
+        sa.Column("first_at", TIME, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["edition_id"], ["editions.id"], name="fk_put_offs_edition_id_editions", ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("edition_id", "place", name="pk_put_offs"),
+    )
+    op.create_table(
         "picture_hosts",
         sa.Column("host", sa.String(length=255), nullable=False),
         sa.Column("answers_https", sa.Boolean(), nullable=False),
@@ -797,6 +808,7 @@ def downgrade() -> None:
     op.drop_table("settings_marks")
     op.drop_table("robots")
     op.drop_table("picture_hosts")
+    op.drop_table("put_offs")
     op.drop_table("refusals")
     op.drop_table("paces")
     op.drop_index("ix_editions_state", table_name="editions")
