@@ -5,8 +5,9 @@ whatever follows the link; only the POST behind the one button of `/u/TOKEN` act
 one-click: its body is not even looked at, since mail providers send it in two encodings and our button sends none,
 and the token in the path is the whole authority. What was refused and why is the same for everyone who asks.
 
-An edition's page is the same for every reader and holds nothing about any of them; articles withdrawn since are left
-out of it. Where it would be too large for a phone in the country, its excerpts are shorter than the mail's.
+An edition's page is the same for every reader and holds nothing about any of them, so it and static files are the only
+ones that go out compressed (`compressed`); articles withdrawn since are left out of it. Where it would be too large for
+a phone in the country, its excerpts are shorter than the mail's.
 """
 
 import asyncio
@@ -34,15 +35,18 @@ from digest.models.consents import ConsentWay
 from digest.subscribe import unsubscribe
 from digest.subscribe.together import Together
 from digest.subscribe.unsubscribe import Left
+from digest.web import compressed
 from digest.web.asked import AskedTogether
+from digest.web.compressed import Compressed, compress
 from digest.web.guard import Policy
 from digest.web.outbox import is_near
-from digest.web.templating import Templates
+from digest.web.templating import Templates, page_headers
 
 LATEST_EDITIONS = 20
 MAX_EDITION_BYTES = 29_500  # of a page, for phones in the country: without pictures, style and icon
 READY_TIMEOUT_SECONDS = 5
 
+_HTML = "text/html; charset=utf-8"
 _KEPT_A_YEAR = "public, max-age=31536000, immutable"
 _KEPT_AN_HOUR = "public, max-age=3600"
 _NOT_KEPT = {"Cache-Control": "no-store", "X-Robots-Tag": "noindex"}
@@ -59,7 +63,7 @@ class Pages:
     leaving: Together
     policy: Policy
     has_outbox: bool
-    asked: AskedTogether[str | None] = field(default_factory=AskedTogether)
+    asked: AskedTogether[Compressed | None] = field(default_factory=AskedTogether)
 
     async def home(self, request: Request) -> Response:
         async with self.database.read() as connection:
@@ -88,7 +92,7 @@ class Pages:
             raise HTTPException(404)
         is_named_by_content = request.query_params.get("v") == file.version
         headers = {"Cache-Control": _KEPT_A_YEAR if is_named_by_content else _KEPT_AN_HOUR}
-        return Response(file.content, media_type=file.media_type, headers=headers)
+        return compressed.answer(request, file.content, file.media_type, headers)
 
     async def folder(self, request: Request) -> Response:
         """Lead from a folder typed without its slash to the folder, by a path and never by a host."""
@@ -104,9 +108,9 @@ class Pages:
         content = await self.asked.get(key, partial(self._edition_page, *key))
         if content is None:
             return self._error(request, 404, matter="edition")
-        return self.templates.answer(content, language)
+        return compressed.answer(request, content, _HTML, page_headers(language))
 
-    async def _edition_page(self, edition_id: int, language: str) -> str | None:
+    async def _edition_page(self, edition_id: int, language: str) -> Compressed | None:
         """Return the page of an edition; None where there is none that readers may see."""
         async with self.database.read() as connection:
             try:
@@ -120,7 +124,7 @@ class Pages:
             context = {"view": shown, "planned_at": edition.planned_at, "allows_picture": self.policy.allows_picture}
             return self.templates.render("edition.html", {**context, "language": language})
 
-        return _that_fits(view(self.settings, edition, articles, language), rendered)
+        return compress(_that_fits(view(self.settings, edition, articles, language), rendered).encode())
 
     async def unsubscribe(self, request: Request) -> Response:
         """Show the page with the one button, or leave."""

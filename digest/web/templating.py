@@ -29,6 +29,7 @@ from starlette.responses import HTMLResponse, Response
 from digest import languages
 from digest.compose.render import template_folders
 from digest.config import Settings
+from digest.web.compressed import Compressed, compress
 
 _MEDIA_TYPES = {
     ".css": "text/css; charset=utf-8",
@@ -43,7 +44,7 @@ _MEDIA_TYPES = {
 class StaticFile:
     """A file under `/static/`. `version` is the beginning of a hash of its content."""
 
-    content: bytes
+    content: Compressed
     media_type: str
     version: str
 
@@ -150,8 +151,7 @@ class Templates:
         self, content: str, language: str, status: int = 200, headers: Mapping[str, str] = MappingProxyType({})
     ) -> Response:
         """Answer with a page that is rendered already, as `page` does."""
-        fixed = {"Content-Language": language, "Vary": "Accept-Language", "Cache-Control": "no-cache"}
-        return HTMLResponse(content, status_code=status, headers={**fixed, **headers})
+        return HTMLResponse(content, status_code=status, headers={**page_headers(language), **headers})
 
     def language_of(self, request: Request, preferred: str = "") -> str:
         """Choose a language: `?lang=`, else `preferred`, else what the browser asks for, else the newspaper's."""
@@ -164,6 +164,11 @@ class Templates:
 
     def _static_url(self, name: str) -> str:
         return f"{self.root}/static/{name}?v={self.static_files[name].version}"
+
+
+def page_headers(language: str) -> dict[str, str]:
+    """Return what every page says of itself."""
+    return {"Content-Language": language, "Vary": "Accept-Language", "Cache-Control": "no-cache"}
 
 
 def _accepted(header: str) -> str:
@@ -188,5 +193,5 @@ def _read_static(folders: Sequence[Path]) -> dict[str, StaticFile]:
             if path.suffix in _MEDIA_TYPES:
                 content = path.read_bytes()
                 version = hashlib.sha256(content).hexdigest()[:16]
-                files[path.name] = StaticFile(content, _MEDIA_TYPES[path.suffix], version)
+                files[path.name] = StaticFile(compress(content), _MEDIA_TYPES[path.suffix], version)
     return files

@@ -21,13 +21,13 @@ LOOKS: dict[str, tuple[tuple[int, Scheme], ...]] = {
     "ko": ((360, "light"), (1200, "dark")),
     "en": ((1200, "light"), (360, "dark")),
 }
-MAX_BYTES = 30_000  # a page with its style and scripts, without pictures and framed mails
+MAX_BYTES = 30_000  # of a page with its style and scripts as they are sent, without pictures and framed mails
 
 _RUN_AXE = "options => axe.run(options).then(found => found.violations)"
 _OPTIONS = {"resultTypes": ["violations"], "iframes": False}
 _BYTES = """() => performance.getEntriesByType("navigation").concat(performance.getEntriesByType("resource"))
     .filter(each => !["img", "iframe"].includes(each.initiatorType))
-    .reduce((sum, each) => sum + each.decodedBodySize, 0)"""
+    .reduce((sum, each) => sum + each.encodedBodySize, 0)"""
 _TOO_WIDE = """() => [...document.querySelectorAll("body *")].filter(each =>
     each.getBoundingClientRect().right > document.documentElement.clientWidth + 1 && !each.closest("pre"))
     .map(each => each.outerHTML.slice(0, 80))"""
