@@ -4,7 +4,8 @@ In: the lines of a list (`lists`), what they shall get, and where the consent ca
 a `Plan` that can be shown before anything is written, and what `carry_out` made of it. Nobody is brought back: who
 left, was stopped, never confirmed or is suppressed is refused (정보통신망법 제50조②), a reader stays as they are.
 Each new reader gets a row in the ledger of consents in the same transaction, and the whole a row in the audit log.
-Advertising counts as agreed to only with the day on which it was: the check every two years goes by it.
+Advertising counts as agreed to only with the day on which it was: the check every two years goes by it. A domain that
+looks mistyped is named and imported as it stands: only the operator can tell.
 
 Event: `readers.imported`, in numbers only.
 """
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from digest import addresses
+from digest.addresses import Address
 from digest.config import Settings
 from digest.database import Database, audit, consents, imports
 from digest.database.imports import NewReader
@@ -23,6 +25,7 @@ from digest.events import event
 from digest.hashes import address_hash
 from digest.models.consents import ConsentAct, ConsentWay, NewConsent
 from digest.models.readers import Format, SubscriberState
+from digest.subscribe import typos
 from digest.subscribe.lists import Line
 
 _AT_ONCE = 500
@@ -55,12 +58,22 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
+class Doubtful:
+    """A line that is imported although its domain looks mistyped (`typos`), and the address that may be meant."""
+
+    number: int
+    address: Address
+    meant: Address
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What an import would do. `new` are lines with their readers; `known` counts those who are readers already."""
 
     new: tuple[tuple[Line, NewReader], ...]
     known: int
     refused: tuple[Refused, ...]
+    doubtful: tuple[Doubtful, ...]
 
     @property
     def reasons(self) -> Counter[str]:
@@ -94,7 +107,7 @@ async def check(
             else:
                 new.append((line, reader))
         step(len(portion))
-    return Plan(tuple(new), known, tuple(sorted(refused, key=lambda each: each.number)))
+    return Plan(tuple(new), known, tuple(sorted(refused, key=lambda each: each.number)), _doubtful(new))
 
 
 async def carry_out(
@@ -152,6 +165,17 @@ def _readable(
                 reason = f"stands on line {first} already"
         refused.append(Refused(line.number, line.address, reason))
     return readable
+
+
+def _doubtful(new: Sequence[tuple[Line, NewReader]]) -> tuple[Doubtful, ...]:
+    """Each domain is looked at once: a list has the same few hundred again and again."""
+    domains = {reader.address.domain: reader.address for _, reader in new}
+    meant = {domain: offered.domain for domain, one in domains.items() if (offered := typos.offered(one))}
+    return tuple(
+        Doubtful(line.number, reader.address, Address(reader.address.local, meant[reader.address.domain]))
+        for line, reader in new
+        if reader.address.domain in meant
+    )
 
 
 def _acts(

@@ -67,6 +67,26 @@ def test_no_import_brings_back_who_left_or_was_erased(commands: Commands) -> Non
     assert commands.json("subscribers", "list")["by_state"]["active"] == 0
 
 
+def test_an_import_names_domains_that_look_mistyped(commands_on_sqlite: Commands) -> None:
+    """It asks and changes nothing: a line may be right, and only the operator can tell."""
+    commands = commands_on_sqlite
+    (commands.folder / "list.csv").write_text("kim@naver.con\nlee@naver.com\nno address\nhan@gmial.com\n")
+
+    shown = commands("subscribers", "import", "list.csv", *SOURCE, "--dry-run", code=1)
+    commands("subscribers", "import", "list.csv", *SOURCE, "--yes", code=1)
+
+    assert "4 lines: 3 new, 0 readers already, 1 refused." in shown.stdout
+    assert "2 of the new ones have a domain that looks mistyped." in shown.stdout
+    assert rows(commands.folder / "list.csv.refused.csv")[1:] == [
+        ["1", "kim@naver.con", "not refused. Did you mean kim@naver.com? / 혹시 kim@naver.com 아닌가요?"],
+        ["3", "no address", "The address holds a blank or an invisible character."],
+        ["4", "han@gmial.com", "not refused. Did you mean han@gmail.com? / 혹시 han@gmail.com 아닌가요?"],
+    ]
+    assert {each["address"] for each in commands.json("subscribers", "list")["subscribers"]} == {
+        "kim@naver.con", "lee@naver.com", "han@gmial.com",
+    }  # fmt: skip
+
+
 def test_an_export_needs_a_reason_and_is_audited(commands: Commands) -> None:
     """고시 제8조: why data were taken out is written down."""
     commands("subscribers", "add", "kim@naver.example", "--consent", "a form")

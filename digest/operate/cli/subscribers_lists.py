@@ -1,11 +1,13 @@
 """`digest subscribers import | export | erase`: whole lists of readers in and out, and one person's data gone.
 
 An import is checked first and shown; nothing is written before the operator says yes. Each refused line is written to
-a report with its reason. Lists in and out hold many people's addresses: what was done is in the audit log, and files
-are readable for their owner alone.
+a report with its reason, and each one that is imported with a domain that looks mistyped, with what may be meant. Lists
+in and out hold many addresses: what was done is in the audit log, and files are readable for their owner alone.
 """
 
 import csv
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -19,7 +21,7 @@ from digest.operate.cli.terminal import ExitCode, note, problem, progress, say, 
 if TYPE_CHECKING:
     from digest.config import Settings
     from digest.database import Database
-    from digest.subscribe.importing import Plan
+    from digest.subscribe.importing import Doubtful, Plan
     from digest.subscribe.lists import Line
 
 _SHOWN = 10
@@ -36,7 +38,9 @@ def import_(
     ] = None,
     language: Annotated[Literal["ko", "en"] | None, typer.Option(help="Without it the newspaper's.")] = None,
     format_: Annotated[Format, typer.Option("--format", help="html (with a text part) or text alone.")] = Format.HTML,
-    report: Annotated[Path | None, typer.Option(help="Where refused lines go; without it FILE.refused.csv.")] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="Where refused and doubtful lines go; without it FILE.refused.csv.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
@@ -76,7 +80,7 @@ def import_(
         return plan, added
 
     plan, added = with_database(act)
-    if plan.refused:
+    if plan.refused or plan.doubtful:
         _write_report(plan, report or file.with_name(f"{file.name}.refused.csv"))
     say("Nothing was imported." if added is None else f"{added} imported.")
     declined = added is None and bool(plan.new) and not dry_run
@@ -157,6 +161,7 @@ def _show(plan: "Plan", lines: "list[Line]") -> None:
     say(f"{len(lines)} lines: {len(plan.new)} new, {plan.known} readers already, {len(plan.refused)} refused.")
     if plan.refused:
         table(("refused because", "lines"), plan.reasons.most_common(_SHOWN))
+    _show_doubtful(plan.doubtful)
     adverts = sum(reader.advert_consent_at is not None for _, reader in plan.new)
     undated = sum(line.advert and line.since is None for line, _ in plan.new)
     if adverts:
@@ -165,13 +170,34 @@ def _show(plan: "Plan", lines: "list[Line]") -> None:
         note(f"{undated} agreed to advertising without a day; that does not count, because the law asks when.")
 
 
+def _show_doubtful(doubtful: "Sequence[Doubtful]") -> None:
+    """Name the domains that look mistyped; the lines themselves stand in the report."""
+    if not doubtful:
+        return
+    say(f"{len(doubtful)} of the new ones have a domain that looks mistyped. They are imported as they stand:")
+    pairs = Counter((each.address.domain, each.meant.domain) for each in doubtful)
+    rows = [(typed, meant, lines) for (typed, meant), lines in pairs.most_common(_SHOWN)]
+    table(("typed", "did you mean", "lines"), rows)
+    if len(pairs) > _SHOWN:
+        say(f"and {len(pairs) - _SHOWN} more such domains.")
+
+
 def _write_report(plan: "Plan", path: Path) -> None:
+    from digest.languages import LANGUAGES, words
     from digest.operate.writing import private_file
     from digest.subscribe.lists import safe_cell
 
+    asks = [words(language).gettext("Did you mean %(address)s?") for language in reversed(LANGUAGES)]
+    lines = [(each.number, each.address, each.reason) for each in plan.refused]
+    for each in plan.doubtful:
+        offered = " / ".join(ask % {"address": each.meant} for ask in asks)
+        lines.append((each.number, str(each.address), f"not refused. {offered}"))
     path.unlink(missing_ok=True)  # of an earlier try with the same list
     with private_file(path) as stream:
         writer = csv.writer(stream)
         writer.writerow(("line", "address", "reason"))
-        writer.writerows((each.number, safe_cell(each.address), safe_cell(each.reason)) for each in plan.refused)
-    problem(f"{len(plan.refused)} lines were refused; which and why is in {path}. Remove it when it has served.")
+        writer.writerows((number, safe_cell(address), safe_cell(reason)) for number, address, reason in sorted(lines))
+    if plan.refused:
+        problem(f"{len(plan.refused)} lines were refused; which and why is in {path}. Remove it when it has served.")
+    else:
+        note(f"Which lines look mistyped is in {path}. Remove it when it has served.")
