@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
+from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urlsplit
 
 from digest.models.articles import ArticleText, FoundArticle
 
@@ -101,17 +101,21 @@ def canonical_link(link: str) -> str:
         return f"{plain[1]}{plain[2]}{'?' if query else ''}{query}"
     try:
         split = urlsplit(link)
-        host, port = (split.hostname or "").rstrip("."), split.port
+        host = _host_of(split)
     except ValueError:
         return link
-    if port and port != _DEFAULT_PORTS.get(split.scheme.lower()):
-        host = f"{host}:{port}"
     query = _canonical_query(split.query) if split.query else ""
     route = f"#{split.fragment}" if split.fragment.startswith(("!", "/")) else ""
     path = split.path or "/"
     if not _PLAIN_PATH.fullmatch(path):
         path = quote(unquote(path), safe="/:@!$&'()*+,;=~-._")
     return f"{host}{path}{'?' if query else ''}{query}{route}"
+
+
+def _host_of(split: SplitResult) -> str:
+    """Return the host, with its port unless it is the scheme's own: behind another one is another site."""
+    host, port = (split.hostname or "").rstrip("."), split.port
+    return f"{host}:{port}" if port and port != _DEFAULT_PORTS.get(split.scheme.lower()) else host
 
 
 def _canonical_query(query: str) -> str:
@@ -138,7 +142,7 @@ def article_number(link: str) -> str | None:
     else:
         try:
             split = urlsplit(link)
-            host, link_path, pairs = (split.hostname or "").rstrip("."), split.path, parse_qsl(split.query)
+            host, link_path, pairs = _host_of(split), split.path, parse_qsl(split.query)
         except ValueError:
             return None
     for path, names in _NUMBERED:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from digest.database.identity import canonical_link
+from digest.database.identity import canonical_link, link_key
 
 
 @pytest.mark.parametrize(
@@ -34,3 +34,12 @@ def test_what_names_another_page_stays() -> None:
     """Path, other ports and every other parameter are kept."""
     links = ["https://g.example/1", "https://g.example/1/", "https://g.example/1?p=1", "https://m.g.example/1"]
     assert len({canonical_link(link) for link in links}) == len(links)
+
+
+def test_an_articles_number_is_its_sites_and_a_site_has_its_port() -> None:
+    """Two papers on one host behind different ports number their articles alike; a port of the scheme says nothing."""
+    path = "/news/articleView.html?idxno=7"
+    one, other = (link_key(f"http://gaon.example:{port}{path}") for port in (8080, 8081))
+    assert one != other
+    assert link_key(f"http://gaon.example:8080{path}&sc_section_code=S1N1") == one
+    assert link_key(f"https://www.gaon.example:443{path}") == link_key(f"http://m.gaon.example{path}")
