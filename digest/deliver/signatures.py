@@ -2,7 +2,7 @@
 
 In: the texts to be signed, some at a time. Out: their signatures. The library lets other threads run while it signs,
 but each signature must get the interpreter's lock back from a loop that hardly ever lets go of it: measured on two
-cores, a seventh of them stood idle, and processes sent 16 to 24 % more. They cost about 20 MB each and some tenths of a
+cores, a seventh of them stood idle, and processes sent 16 to 24 % more. They cost about 30 MB each and some tenths of a
 second to start, so they are there only while there is an edition to be signed; until they are ready, and whenever one
 has ended, threads do its work. A process is given the key over its pipe: it stands neither in a file, an argument nor
 in the environment.
