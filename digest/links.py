@@ -62,3 +62,11 @@ def never_url(base_url: str, token: str) -> str:
 def outbox_url(base_url: str) -> str:
     """The mails that the built-in receiving server took, for looking at."""
     return f"{base_url}/outbox/"
+
+
+def spoken(url: str, language: str) -> str:
+    """Return `url` of a page that speaks `language` even when the link is used up or too old.
+
+    Such a page tells nobody whose link it was, so it cannot look up what its reader reads; the mail knew.
+    """
+    return f"{url}?lang={language}"

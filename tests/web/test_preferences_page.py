@@ -7,13 +7,15 @@ import pytest
 import sqlalchemy as sa
 from selectolax.lexbor import LexborHTMLParser
 
-from digest import addresses
+from digest import addresses, splice
+from digest.compose.kinds import link as link_mail
+from digest.compose.render import Renderer
 from digest.config import Settings
 from digest.database import Database, choices, suppressions
 from digest.database.tables import consents, deliveries, fresh_links, subscribers
 from digest.hashes import address_hash
 from digest.models.consents import SuppressionReason
-from digest.models.readers import Format, SubscriberState
+from digest.models.readers import Format, LinkMatter, SubscriberState
 from digest.tokens import TokenPurpose
 from tests.support import rows
 from tests.support.clock import StoppedClock
@@ -185,6 +187,22 @@ async def test_fresh_links_are_three_a_day_and_the_answer_is_always_the_same(
     async with database.read() as connection:
         recipients = set((await connection.execute(sa.select(deliveries.c.recipient))).scalars())
     assert recipients == {"hong@naver.example"}
+
+
+@pytest.mark.parametrize("language", ["ko", "en"])
+async def test_link_that_is_over_speaks_its_mails_language(
+    client: httpx2.AsyncClient, database: Database, settings: Settings, path: str, language: str
+) -> None:
+    """The page knows nobody any more, so the link says it; the browser may be borrowed."""
+    mail = link_mail.compose(Renderer(None), settings, LinkMatter.MANAGE, language)
+    link = await asked_link(client, database, settings, path)
+    await client.post(link, data={"act": "erase", "sure": "yes"})
+    for part in (mail.text, mail.html or b""):
+        mailed = part.replace(splice.marker(splice.FRESH_URL).encode(), b"<" + link.encode())
+        [spoken] = set(re.findall(rb"<(/link/[^\s\"<]+)", mailed))
+        other = {"ko": "en", "en": "ko"}[language]
+        answer = await client.get(spoken.decode(), headers={"Accept-Language": other})
+        assert (answer.status_code, answer.headers["content-language"]) == (410, language)
 
 
 async def test_fresh_link_is_over_after_half_an_hour(

@@ -9,7 +9,7 @@ Nobody has subscribed yet, so it has no List-* headers: there is nothing to leav
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from digest import splice
+from digest import links, splice
 from digest.compose import single
 from digest.compose.kind import Composed
 from digest.compose.render import Renderer
@@ -41,7 +41,7 @@ def compose(
         "hours": HOURS,
         "by_mail": by_mail,
         "takes_answers": takes_answers,
-        "confirm_url": splice.marker(splice.CONFIRM_URL),
+        "confirm_url": links.spoken(splice.marker(splice.CONFIRM_URL), language),
     }
     stream = single.own_stream(settings, MessageKind.CONFIRM)
     if takes_answers:

@@ -6,7 +6,7 @@ and goes to the stored address only (or, to be confirmed, to the new one). It na
 it has no List-* headers.
 """
 
-from digest import splice
+from digest import links, splice
 from digest.compose import single
 from digest.compose.kind import Composed
 from digest.compose.render import Renderer
@@ -20,7 +20,7 @@ def compose(renderer: Renderer, settings: Settings, matter: LinkMatter, language
     context = {
         **single.imprint(settings, language),
         "matter": matter,
-        "fresh_url": splice.marker(splice.FRESH_URL),
+        "fresh_url": links.spoken(splice.marker(splice.FRESH_URL), language),
     }
     stream = single.own_stream(settings, MessageKind.LINK)
     return single.compose(renderer, stream, language, context, slots=[splice.FRESH_URL])

@@ -4,7 +4,7 @@ Out: one `Mail` of constant text: neither what the sender wrote nor the friend's
 way to write to strangers. Its links are slots of `digest.splice`, filled when it is delivered and stored nowhere.
 """
 
-from digest import splice
+from digest import links, splice
 from digest.compose import single
 from digest.compose.kind import Composed
 from digest.compose.render import Renderer
@@ -20,7 +20,7 @@ def compose(renderer: Renderer, settings: Settings, language: str) -> Mail:
         **single.imprint(settings, language),
         "abuse_contact": settings.abuse_contact,
         "hours": HOURS,
-        "share_url": splice.marker(splice.SHARE_URL),
+        "share_url": links.spoken(splice.marker(splice.SHARE_URL), language),
         "never_url": splice.marker(splice.NEVER_URL),
     }
     stream = single.share_stream(settings, MessageKind.SENDER, language, reply_to=None)
