@@ -131,6 +131,7 @@ async def _pages(house: House, sample_started_at: datetime | None) -> AsyncItera
     )
     server = _Server(_config(application))
     await asyncio.to_thread(application.state.prepare)
+    await application.state.warm()
     serving = asyncio.create_task(server.serve(sockets=[listening]))
     await asyncio.sleep(0)  # the socket listens already; whoever comes before the server is ready waits in its queue
     events.event("web.listening", address=f"http://{settings.web_host}:{settings.web_port}")

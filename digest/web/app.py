@@ -48,7 +48,8 @@ def build(
     `sample_started_at`: when the sample newspaper came out; it is served only if `settings.sample`. `outbox_dir`: where
     the built-in receiving server keeps mails; None, or any relay in the settings: there is no outbox. `metrics`
     gathers what `/metrics` tells; None: there is no such page. The app's `state.prepare`, for a thread, compiles the
-    pages and composes the notice that readers left, so that no first request waits for them.
+    pages and composes the notice that readers left, so that no first request waits for them; `state.warm` has the
+    database do once what leaving takes.
     """
     policy = Policy(picture_origins(settings))
     templates = Templates(settings)
@@ -85,6 +86,7 @@ def build(
         exception_handlers={HTTPException: refusals.refuse_politely, TryLaterError: refusals.not_now},
     )
     app.state.prepare = partial(_prepare, templates, leaving, clock)
+    app.state.warm = lambda: leaving.warm(clock())
     # Starlette would send people to whatever host their Host header names.
     app.router.redirect_slashes = False
     return app

@@ -26,6 +26,7 @@ from tests.support.clock import StoppedClock
 pytestmark = pytest.mark.anyio
 
 _AT = datetime(2026, 11, 23, tzinfo=UTC)
+_PID = sa.text("SELECT pg_backend_pid()")
 
 
 async def test_side_by_side_read_then_write_steps_lose_nothing(database: Database, clock: StoppedClock) -> None:
@@ -142,6 +143,16 @@ async def test_who_writes_waits_for_another_process(sqlite_file: Path) -> None:
     finally:
         await database.close()
         await other.close()
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+async def test_groups_keep_a_connection_that_no_page_uses(database: Database) -> None:
+    """A new one learns types and plans statements first; whoever left after many had asked at once waited for that."""
+    own = await database.write(lambda connection: connection.scalar(_PID))
+    async with database.read() as one, database.read() as other:
+        pages = {await one.scalar(_PID), await other.scalar(_PID)}
+        assert await database.write(lambda connection: connection.scalar(_PID)) == own
+    assert own not in pages
 
 
 async def test_a_database_that_is_gone_is_said_to_be_unavailable(tmp_path: Path) -> None:

@@ -69,6 +69,17 @@ async def test_those_who_come_at_once_leave_in_one_transaction(
     assert [str(each.address) for each in left] == [f"ko{number}@naver.example" for number in range(5)]
 
 
+async def test_warming_lets_nobody_leave(database: Database, clock: StoppedClock, settings: Settings) -> None:
+    """It is done at every start, whether the database can be used or not."""
+    await _readers(database, clock, 2)
+    before = await rows.everything(database)
+    await Together(database, settings, RENDERER).warm(clock())
+    assert await rows.everything(database) == before
+    gone = Database.open("postgresql://nobody@127.0.0.1:1/gone")
+    await Together(gone, settings, RENDERER).warm(clock())
+    await gone.close()
+
+
 async def test_each_of_a_group_has_their_own_proof_and_notice(
     database: Database, clock: StoppedClock, settings: Settings
 ) -> None:

@@ -21,9 +21,7 @@ class Mortal(Database):
     after = False
 
     async def write(self, act: Callable[[PlainConnection], _T]) -> _T:
-        """As always, but for the one. On PostgreSQL it goes by `begin`."""
-        if self.plain_engine is None:
-            return await super().write(act)
+        """As always, but for the one."""
         self.dies_at -= 1
         if self.dies_at == 0 and not self.after:
             raise KilledError
