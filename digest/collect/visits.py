@@ -32,6 +32,7 @@ from digest.collect.politeness import HostQueue, host_of
 from digest.collect.reader import Reader
 from digest.config import Settings
 from digest.database import Database, alerts, articles, finds, most_read, pages, stories
+from digest.database.identity import site_of
 from digest.database.pages import Marks, PageTurn
 from digest.errors import DatabaseUnavailableError, DigestError, SourceGoneError, SourceUnreadableError
 from digest.models.articles import PageState, PageText, WithdrawnBy
@@ -178,7 +179,7 @@ async def _find_story(visitor: Visitor, turn: PageTurn) -> None:
     async with visitor.database.read() as connection:
         article = await articles.get_article(connection, turn.article_id)
     text = article.text
-    signature = near.signature(text.title, text.body, text.excerpt)
+    signature = near.signature(text.title, text.body, text.excerpt, site_of(text.link))
     async with visitor.database.begin() as connection:
         place = (article.id, article.revision, signature)
         await stories.place(connection, *place, compare=near.compare, now=visitor.clock())

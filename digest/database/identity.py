@@ -118,6 +118,20 @@ def _host_of(split: SplitResult) -> str:
     return f"{host}:{port}" if port and port != _DEFAULT_PORTS.get(split.scheme.lower()) else host
 
 
+def _without_front(host: str) -> str:
+    for front in _FRONT_NAMES:
+        host = host.removeprefix(front)
+    return host
+
+
+def site_of(link: str) -> str:
+    """Return the site that a link leads to, the same for its mobile pages; an empty text where it has none."""
+    try:
+        return _without_front(_host_of(urlsplit(link)))
+    except ValueError:
+        return ""
+
+
 def _canonical_query(query: str) -> str:
     """Return a query sorted by name, without what is there to count readers; nearly all need no decoding for that."""
     if _PLAIN_QUERY.fullmatch(query):
@@ -151,10 +165,8 @@ def article_number(link: str) -> str | None:
         query = dict(pairs)
         if not all(query.get(name) for name in names) or not query[names[-1]].isdecimal():
             continue
-        for front in _FRONT_NAMES:
-            host = host.removeprefix(front)
         told = "&".join(f"{name}={query[name].lstrip('0') or '0'}" for name in names)
-        return f"{host}{path.pattern}?{told}"
+        return f"{_without_front(host)}{path.pattern}?{told}"
     return None
 
 

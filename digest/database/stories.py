@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from digest.database import tables
 from digest.database.connection import Connection
+from digest.database.identity import site_of
 from digest.database.once import insert_once
 from digest.errors import NotFoundError
 from digest.models.stories import Facts, JoinedBy, Likeness, Signature, Story, StoryMember
@@ -29,7 +30,7 @@ _PER_QUERY = 400
 _s, _b, _m, _x = (
     tables.signatures.c, tables.signature_bands.c, tables.story_members.c, tables.story_separations.c,
 )  # fmt: skip
-_a = tables.articles.c
+_a, _r = tables.articles.c, tables.revisions.c
 
 
 async def place(
@@ -230,8 +231,9 @@ async def _most_alike(
         .where(_b.band.in_(signature.bands), _m.article_id != article_id, _m.story_id != article_id)
     )
     rows = await connection.execute(
-        sa.select(tables.signatures)
+        sa.select(tables.signatures, _r.link)
         .join(tables.articles, _a.id == _s.article_id)
+        .join(tables.revisions, sa.and_(_r.article_id == _a.id, _r.revision == _a.revision))
         .where(_s.article_id.in_(touched), _a.first_seen_at.between(seen_at - window, seen_at + window))
         .order_by(_s.article_id)
     )
@@ -263,7 +265,15 @@ def _stories(rows: Iterable[Any], wanted: Collection[int]) -> dict[int, Story]: 
 
 def _signature(row: Any) -> Signature:  # Any: a row mapping
     title, lead, whole = (frozenset(facts) for facts in row["facts"])
-    return Signature(row["title"], row["lead"], row["minhash"], row["shingles"], Facts(title, lead, whole), bands=())
+    return Signature(
+        title=row["title"],
+        lead=row["lead"],
+        minhash=row["minhash"],
+        shingles=row["shingles"],
+        facts=Facts(title, lead, whole),
+        bands=(),
+        site=site_of(row["link"]),
+    )
 
 
 def _story_member(row: Any) -> StoryMember:  # Any: a row mapping

@@ -22,7 +22,8 @@ class Signature:
     """What is kept of an article to find near-duplicates of it (`collect.near` makes and compares them).
 
     `title` and `lead` (the beginning) are letters and digits only; `minhash` is empty where there is no text,
-    `shingles` is how many different 3-grams it has. `bands` are keys of 64 bits: texts that are alike share one.
+    `shingles` is how many different 3-grams it has. `bands` are keys of 64 bits: texts that are alike share one. `site`
+    is where it was printed, empty where that is not known; it is not kept, the article's link says it.
     """
 
     title: str
@@ -31,6 +32,7 @@ class Signature:
     shingles: int
     facts: Facts
     bands: tuple[int, ...]
+    site: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,6 +108,22 @@ def test_set_phrases_under_titles_with_nothing_in_common_are_two_stories() -> No
     assert "nothing in common" in likeness.reason
 
 
+@pytest.mark.parametrize(
+    ("other_title", "other_site", "is_same"),
+    [
+        ("가온시 도서관 열람실 밤 10시까지 연장", "gaon.example", False),
+        ("가온시 제12회 벚꽃축제 개막", "gaon.example", True),
+        ("가온시 도서관 열람실 밤 10시까지 연장", "naru.example", True),
+    ],
+)
+def test_a_text_that_a_site_gives_for_other_articles_is_no_story(
+    other_title: str, other_site: str, is_same: bool
+) -> None:
+    """A page that cannot be read well gives one text for all articles, of which an edition would show a single one."""
+    one = signature(TITLE, BODY, site="gaon.example")
+    assert compare(one, signature(other_title, BODY, site=other_site)).is_same is is_same
+
+
 def test_the_estimate_is_near_the_true_share() -> None:
     """MinHash is an estimate; the marks were set on it, so it must not drift."""
     texts = [" ".join(BODY[at] for at in order) for order in ((0, 1), (1, 2), (0, 2), (0, 1, 2))]

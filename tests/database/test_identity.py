@@ -2,7 +2,7 @@
 
 import pytest
 
-from digest.database.identity import canonical_link, link_key
+from digest.database.identity import canonical_link, link_key, site_of
 
 
 @pytest.mark.parametrize(
@@ -43,3 +43,10 @@ def test_an_articles_number_is_its_sites_and_a_site_has_its_port() -> None:
     assert one != other
     assert link_key(f"http://gaon.example:8080{path}&sc_section_code=S1N1") == one
     assert link_key(f"https://www.gaon.example:443{path}") == link_key(f"http://m.gaon.example{path}")
+
+
+def test_a_site_is_the_same_on_its_mobile_pages() -> None:
+    """Its feeds lead to either; what is no link has no site."""
+    links = ["https://gaon.example/1", "http://www.gaon.example/2", "https://m.GAON.example:443/news?id=3"]
+    assert {site_of(link) for link in links} == {"gaon.example"}
+    assert site_of("http://[::1") == ""

@@ -92,6 +92,17 @@ async def test_a_chain_of_likenesses_is_no_story(database: Database, clock: Stop
     assert await stories_of(database, ids) == [(ids[0], ids[1]), (ids[2],)]
 
 
+async def test_a_text_of_a_whole_site_joins_none_of_its_articles(
+    database: Database, clock: StoppedClock, ids: list[int]
+) -> None:
+    """The ledger tells the comparison where the first article of a story was printed."""
+    async with database.begin() as connection:
+        for article_id, title in zip(ids, ("강변 산책로 새로 놓는다", "도서관 밤 10시까지 연장"), strict=False):
+            signed = signature(title, [FESTIVAL], site="gaon.example")  # where all six are
+            await stories.place(connection, article_id, 1, signed, compare=compare, now=clock())
+    assert await stories_of(database, ids) == [(ids[0],), (ids[1],)]
+
+
 async def test_a_story_ends_with_its_window(database: Database, clock: StoppedClock, ids: list[int]) -> None:
     """The festival's release of next month is printed with the same words; three days are the same news."""
     for article_id in (ids[0], ids[4], ids[5]):
