@@ -2,7 +2,7 @@
 
 A row says how many mails per minute and how many at once, until when a provider asked to be left alone, and whether it
 is paused. A claim reads the rows that restrict anything, locks them, and takes no more than all of them allow (token
-buckets: two seconds' worth at most lie ready). With no such row that is one look at an empty table.
+buckets: one second's worth at most lie ready). With no such row that is one look at an empty table.
 
 After a stop a provider is begun with one delivery at a time, then one more each minute, until after twenty it is free.
 What is under way is remembered by id in the row (`in_flight`), and looked up: a count of all leases would have to walk
@@ -27,9 +27,7 @@ from digest.providers import large
 
 RECOVERS_WITHIN = timedelta(minutes=20)
 _AGAIN_WITHIN = timedelta(hours=1)
-_BURST_MINUTES = (
-    2 / 60
-)  # four polls of an idle worker; ten seconds' worth put 500/s at 630 over an edition's first 40 s
+_BURST_MINUTES = 1 / 60  # two polls of an idle worker; whoever counts by the second is begun with twice the rate
 _SKEW = timedelta(minutes=1)  # clocks of several machines differ by less; more is a clock that was set
 
 _d, _p = deliveries.c, paces.c

@@ -63,10 +63,10 @@ def test_after_a_stop_there_is_one_at_a_time_and_then_more() -> None:
 def test_a_clock_that_jumps_fills_no_bucket() -> None:
     """Back by an hour brings nothing once and does not stop it for an hour; forward brings a burst at most."""
     now = StoppedClock()()
-    assert paces.filled(2, now, now - timedelta(hours=1), 60) == (2, now - timedelta(hours=1))
-    assert paces.filled(2, now, now - timedelta(seconds=2), 60) == (2, now)
-    assert paces.filled(3, now, now + timedelta(days=1), 60)[0] == 2
-    assert paces.filled(0, now, now + timedelta(seconds=1), 60)[0] == 1
+    assert paces.filled(2, now, now - timedelta(hours=1), 120) == (2, now - timedelta(hours=1))
+    assert paces.filled(2, now, now - timedelta(seconds=2), 120) == (2, now)
+    assert paces.filled(3, now, now + timedelta(days=1), 120)[0] == 2
+    assert paces.filled(0, now, now + timedelta(seconds=0.5), 120)[0] == 1
 
 
 def test_the_first_minute_of_a_pace_brings_no_more_than_it_says() -> None:
@@ -75,7 +75,7 @@ def test_the_first_minute_of_a_pace_brings_no_more_than_it_says() -> None:
     for half_second in range(120):
         tokens, at = paces.filled(tokens, at, now + half_second * timedelta(seconds=0.5), per_minute=30_000)
         taken, tokens = taken + int(tokens), tokens - int(tokens)
-    assert 29_500 <= taken <= 31_000
+    assert 29_500 <= taken <= 30_500
 
 
 async def test_two_workers_share_one_bucket_and_a_restart_does_not_fill_it(
@@ -94,7 +94,7 @@ async def test_two_workers_share_one_bucket_and_a_restart_does_not_fill_it(
     finally:
         await other.close()
 
-    assert _by_provider(first) == {"naver.com": 10, "gmail.com": 5}
+    assert _by_provider(first) == {"naver.com": 5, "gmail.com": 5}
     assert second == []
     assert _by_provider(third) == {"naver.com": 3}
     assert not await _is_due(database, clock)
@@ -106,7 +106,7 @@ async def test_the_least_of_provider_relay_and_stream_holds(database: Database, 
     await _limit(database, Limit("provider:naver.com", 300.0), Limit("stream:bulk", 600.0), Limit("relay:main", 450.0))
 
     claimed = await _claim(database, clock)
-    assert len(claimed) == 15
+    assert len(claimed) == 7
     clock.advance(seconds=0.4)
     assert len(await _claim(database, clock)) == 3
 

@@ -172,13 +172,13 @@ async def test_a_further_relay_has_a_pace_of_its_own(database: Database, clock: 
     """The one that helps out may be a small one; what the first may take says nothing about it."""
     await ledger.make_edition(database, at=clock(), readers=60)
     async with database.begin() as connection:
-        await paces.keep_in_step(connection, {"relay:backup": Limit("relay:backup", 150.0)})
+        await paces.keep_in_step(connection, {"relay:backup": Limit("relay:backup", 300.0)})
     async with HostileServer(Script({"greeting": "421 4.3.2 not now"})) as main, HostileServer() as backup:
         sender = _sender(database, clock, relay_to(main), backup)
-        for _ in range(3):  # two seconds' worth, and nothing more while the clock stands still
+        for _ in range(3):  # one second's worth, and nothing more while the clock stands still
             await sender.send_due()
         first = len(backup.recipients)
-        clock.advance(seconds=2)
+        clock.advance(seconds=1)
         await sender.send_due()
 
     assert (first, len(backup.recipients)) == (5, 10)
@@ -214,6 +214,13 @@ async def test_a_wrong_password_is_tried_once_and_not_by_every_lane(database: Da
             await sender.send_due()
             assert server.connections == logins
         await sender.send_due()
+        assert server.connections == 2 + 3  # the place in front is for mails somebody waits for
+        assert await ledger.states(database) == {ACCEPTED: 40}
 
-    assert server.connections == 2 + 3  # the place in front is for mails somebody waits for
-    assert await ledger.states(database) == {ACCEPTED: 40}
+        script.replies["AUTH"] = wrong  # it was changed a moment after it had worked
+        await ledger.make_edition(database, at=clock(), readers=40, slot="evening")
+        await sender.send_due()
+        before = server.connections
+        await sender.send_due()
+
+    assert server.connections == before + 1
