@@ -1,5 +1,7 @@
 """What providers answer about our speed, and that only the one that asks for it is left alone."""
 
+import asyncio
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
@@ -16,7 +18,7 @@ from tests.support import ledger
 from tests.support.clock import StoppedClock
 from tests.support.relay import relay_to
 from tests.support.settings import make_settings
-from tests.support.smtp_server import HostileServer, Script
+from tests.support.smtp_server import HostileServer, Received, Script
 
 pytestmark = pytest.mark.anyio
 
@@ -67,6 +69,57 @@ async def test_only_the_provider_that_asks_for_it_is_left_alone(database: Databa
         assert await alerts.list_open(connection) == []
 
 
+async def test_after_its_rest_a_provider_gets_one_mail_at_a_time_and_then_more(
+    database: Database, clock: StoppedClock
+) -> None:
+    """Over all lanes of a worker: ten at once would bring the next 4.7.28."""
+    under_way = most = 0
+    are_two = asyncio.Event()
+
+    async def count(_mail: Received) -> None:
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        if most > 1:
+            are_two.set()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(are_two.wait(), 0.03 if is_first else 5)
+        under_way -= 1
+
+    async with HostileServer() as server:
+        server.on_mail = count
+        settings = make_settings(smtp_connections=6)
+        sender = Sender(database, settings, relay_to(server), clock=clock, owner="a")
+        async with database.begin() as connection:
+            minutes = timedelta(minutes=10)
+            await paces.stop(connection, "gmail.com", now=clock(), first=minutes, longest=minutes, reason=GMAIL)
+        clock.advance(minutes=10)
+        found = []
+        for is_first, slot in ((True, "morning"), (False, "evening")):  # noqa: B007 - `count` reads it
+            edition = await ledger.make_edition(database, at=clock(), readers=4, slot=slot)
+            await ledger.set_deliveries(database, edition.delivery_ids, provider="gmail.com")
+            await sender.send_due()
+            found.append((len(server.mails), most))
+            clock.advance(minutes=2)
+
+    assert found[0] == (4, 1)
+    assert found[1] in ((8, 2), (8, 3))
+
+
+async def test_the_alert_of_a_paused_provider_stays_when_its_rest_is_long_over(
+    database: Database, clock: StoppedClock
+) -> None:
+    """A person paused it meanwhile, or it refuses what we send: nothing goes there, and that must be seen."""
+    minutes = timedelta(minutes=10)
+    async with database.begin() as connection:
+        await paces.stop(connection, "gmail.com", now=clock(), first=minutes, longest=minutes, reason=GMAIL)
+        await paces.pause(connection, "provider:gmail.com", reason="it refuses", at=clock())
+        await alerts.raise_alert(connection, "provider:gmail.com", "It is paused.", at=clock())
+    await pace.tend(database, make_settings(), now=clock() + timedelta(hours=2))
+    async with database.read() as connection:
+        assert [alert.matter for alert in await alerts.list_open(connection)] == ["provider:gmail.com"]
+
+
 async def test_domains_behind_a_large_providers_servers_are_learned(database: Database, clock: StoppedClock) -> None:
     """Those with many readers only; without an answer nothing is noted, and it is tried again."""
     await ledger.make_edition(database, at=clock(), readers=20)
@@ -110,7 +163,11 @@ class _Workers:
 
     async def is_stopped(self) -> bool:
         async with self._database.read() as connection:
-            return [each.scope for each in await paces.list_paces(connection)] == ["provider:daum.net"]
+            return [each.scope for each in await paces.list_paces(connection) if each.stopped_until] != []
+
+    async def resume(self) -> None:
+        async with self._database.begin() as connection:
+            await paces.resume(connection, "provider:daum.net")
 
 
 async def test_ten_put_off_by_a_provider_are_those_of_all_workers(database: Database, clock: StoppedClock) -> None:
@@ -121,6 +178,10 @@ async def test_ten_put_off_by_a_provider_are_those_of_all_workers(database: Data
     assert not await workers.is_stopped()
     await workers.hear(0, _GREYLISTED)
     assert await workers.is_stopped()
+
+    await workers.resume()
+    await workers.hear(1, _GREYLISTED)
+    assert not await workers.is_stopped()  # it is counted from nothing
 
 
 async def test_what_a_worker_had_accepted_ends_the_row_of_all(database: Database, clock: StoppedClock) -> None:

@@ -212,6 +212,24 @@ async def test_stopping_cuts_off_a_relay_that_does_not_answer(database: Database
     assert len(server.mails) == 1
 
 
+async def test_stopping_waits_for_the_answer_to_what_is_on_the_wire(database: Database, clock: StoppedClock) -> None:
+    """A restart in the middle of an edition leaves nobody in doubt as long as the relay answers within seconds."""
+    await ledger.make_edition(database, at=clock(), readers=3)
+    stop = asyncio.Event()
+
+    async def stop_before_the_answer(_mail: Received) -> None:
+        stop.set()
+        await asyncio.sleep(0.2)
+
+    async with HostileServer() as server:
+        server.on_mail = stop_before_the_answer
+        sender = _sender(database, server, clock, smtp_connections=2)
+        await asyncio.wait_for(sender.run(stop), 20)
+
+    assert await ledger.states(database) == {ACCEPTED: 1, QUEUED: 2}
+    assert len(server.mails) == 1
+
+
 # ── leaving, holding, withdrawing ────────────────────────────────────────────────────────────────────────────────
 
 
