@@ -198,7 +198,7 @@ async def stop(
     is_again = row.stopped_until is not None and now - row.stopped_until < _AGAIN_WITHIN
     stops = row.stops + 1 if is_again else 1
     until: datetime = now + max(first, min(longest, first * 2 ** min(stops - 1, 10)))
-    values = {"stopped_until": until, "stops": stops, "in_flight": None}
+    values = {"stopped_until": until, "stops": stops}
     if row.paused_at is None:
         values["reason"] = reason
     await connection.execute(sa.update(paces).where(_p.scope == scope).values(**values))
