@@ -6,9 +6,12 @@ from collections import Counter
 import pytest
 
 from digest.database import Database, alerts, paces
+from digest.deliver.place import make_places
+from digest.deliver.relays import Relays
 from digest.deliver.sender import Sender
 from digest.deliver.transport import WayOut
 from digest.deliver.transports.smtp import SmtpTransport
+from digest.errors import RelayLoginError
 from digest.limits import Limit
 from digest.models.deliveries import DeliveryState
 from tests.support import ledger
@@ -224,3 +227,21 @@ async def test_a_wrong_password_is_tried_once_and_not_by_every_lane(database: Da
         await sender.send_due()
 
     assert server.connections == before + 1
+
+
+async def test_whoever_tried_a_login_in_vain_leaves_the_next_try_to_any(
+    database: Database, clock: StoppedClock
+) -> None:
+    """The place for urgent mails may have nothing more to send: the edition must not wait for it for ever."""
+    first, other = make_places(2)
+    refusing = Script({"AUTH": "535 5.7.8 wrong password"}, extensions=("AUTH PLAIN",))
+    async with HostileServer(refusing) as server:
+        relays = Relays([WayOut("main", relay_to(server, user="news", password="wrong"), 2)], database, clock)
+        relay = relays.relay_for(first)
+        assert relay is not None
+        relays.connects(first, relay)
+        assert not relay.lets_in(other)
+        with pytest.raises(RelayLoginError):
+            await relay.open_lane(first)
+
+    assert relay.lets_in(other)
