@@ -71,7 +71,8 @@ class Database:
         Raises `FixSetupError` for an address, driver or folder that cannot be used; its text holds no password.
         """
         try:
-            return cls(_engine(url, pool_size), _engine(url, pool_size))
+            engine = _engine(url, pool_size)
+            return cls(engine, None if engine.dialect.name == "sqlite" else _engine(url, pool_size))
         except ModuleNotFoundError as error:
             raise FixSetupError("PostgreSQL needs its driver: pip install 'newspaper-digest[postgres]'") from error
         except (ArgumentError, TypeError, ValueError) as error:

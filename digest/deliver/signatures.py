@@ -54,7 +54,9 @@ class Signatures:
             await self._starting
 
     async def make(self, texts: Sequence[bytes]) -> list[bytes]:
-        """Return the signature of each text."""
+        """Return the signature of each text; of none, none, and nobody is asked."""
+        if not texts:
+            return []
         if self._processes:
             process = min(self._processes, key=lambda process: process.waiting)
             try:

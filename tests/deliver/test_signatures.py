@@ -54,6 +54,14 @@ async def test_each_text_gets_its_own_signature_from_the_processes(
         _verify(key, made, texts)
 
 
+async def test_where_nothing_is_to_be_signed_no_process_ends(key: rsa.RSAPrivateKey, signatures: Signatures) -> None:
+    """A whole group may be mails that cannot be made; to a process nothing more to read is the end."""
+    before = signatures.pids
+    assert await signatures.make([]) == []
+    _verify(key, await signatures.make(TEXTS), TEXTS)
+    assert signatures.pids == before
+
+
 async def test_what_a_killed_process_had_been_asked_for_is_signed_by_threads(
     key: rsa.RSAPrivateKey, signatures: Signatures
 ) -> None:
