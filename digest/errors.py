@@ -68,6 +68,10 @@ class RelayLoginError(FixSetupError):
     """The relay refuses our name and password, or its certificate; no delivery is charged for it."""
 
 
+class LoginRefusedError(RelayLoginError):
+    """The relay refuses our name and password. Whoever tries again soon and often may find the account locked."""
+
+
 class TemplateError(FixSetupError):
     """A template cannot be read, compiled or rendered; `name` is the file."""
 

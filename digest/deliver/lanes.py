@@ -167,7 +167,7 @@ class Lanes:
             await self._close_if_over(place)
         except (RelayLoginError, RelayUnavailableError) as error:
             place.is_opening = False  # not to be cut off while it tells
-            await relay.watch.out_of_order(str(error))
+            await relay.watch.cannot_connect(error)
         except Exception as error:
             self._fault(place, error)
         finally:

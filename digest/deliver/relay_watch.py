@@ -2,20 +2,23 @@
 
 A relay that cannot be reached or refuses the login pauses at once. Trouble told by single mails (`relay_problem` of an
 outcome) pauses when it comes three times in a row, so that one mail it dislikes stops nobody, and a relay in trouble
-does not burn through the list. A pause lasts 5 seconds first, then twice as long each time, 5 minutes at most. Whatever
-a relay says about a recipient or a mail ends the row: it works again, and the alert is resolved.
+does not burn through the list. A pause lasts 5 seconds first, then twice as long each time, 5 minutes at most; after a
+refused login it begins with a minute, because a wrong password mends itself in no time and providers lock accounts.
+Whatever a relay says about a recipient or a mail ends the row: it works again, and the alert is resolved. Only where
+the login was refused does it take one that works: lanes that were open before go on answering.
 
 Events: `relay.paused`, `relay.works`. Alerts: `relay` for the first relay, `relay:NAME` for the others.
 """
 
 from digest.clock import Clock, monotonic_seconds
 from digest.database import Database, alerts
-from digest.errors import DatabaseUnavailableError
+from digest.errors import DatabaseUnavailableError, LoginRefusedError, RelayLoginError, RelayUnavailableError
 from digest.events import event, warning
 from digest.models.deliveries import MAIN_RELAY
 
 _IN_A_ROW = 3
 _FIRST_PAUSE_SECONDS = 5.0
+_FIRST_LOGIN_PAUSE_SECONDS = 60.0
 _LONGEST_PAUSE_SECONDS = 300.0
 
 
@@ -31,6 +34,7 @@ class RelayWatch:
         self._pauses = 0
         self._paused_until = 0.0
         self._worked = False
+        self._login_is_refused = False
         self._alert_may_be_open = True  # an earlier process may have raised it
 
     @property
@@ -55,27 +59,26 @@ class RelayWatch:
         """End a pause early, for a pass that somebody asked for."""
         self._paused_until = 0.0
 
-    async def out_of_order(self, why: str) -> None:
-        """Pause, because no connection can be opened; `why` is for the alert."""
-        if self.is_paused:
-            return  # another connection has told already
-        self._worked = False
-        seconds = min(_LONGEST_PAUSE_SECONDS, _FIRST_PAUSE_SECONDS * 2**self._pauses)
-        self._pauses = min(self._pauses + 1, 10)
-        self._paused_until = monotonic_seconds() + seconds
-        warning("relay.paused", relay=self._name, seconds=seconds, reason=why)
-        await self._tell(why)
+    async def cannot_connect(self, error: RelayLoginError | RelayUnavailableError) -> None:
+        """Pause, because no connection can be opened; the error's words are for the alert."""
+        is_refused = isinstance(error, LoginRefusedError)
+        self._login_is_refused = self._login_is_refused or is_refused
+        await self._pause(str(error), _FIRST_LOGIN_PAUSE_SECONDS if is_refused else _FIRST_PAUSE_SECONDS)
+
+    def connected(self) -> None:
+        """Note that a connection was opened: if the login was refused before, it is not now."""
+        self._login_is_refused = False
 
     async def problem(self, why: str) -> None:
         """Count a mail that the relay's own trouble kept back, and pause when that happens in a row."""
         self._problems += 1
         self._worked = False
         if self._problems >= _IN_A_ROW:
-            await self.out_of_order(why)
+            await self._pause(why, _FIRST_PAUSE_SECONDS)
 
     async def works(self) -> None:
         """Note that the relay gave an answer about a recipient; resolve the alert."""
-        self._worked = True
+        self._worked = not self._login_is_refused
         await self._resolve()
 
     async def refuses_mail(self) -> None:
@@ -83,7 +86,19 @@ class RelayWatch:
         self._worked = False
         await self._resolve()
 
+    async def _pause(self, why: str, first_seconds: float) -> None:
+        if self.is_paused:
+            return  # another connection has told already
+        self._worked = False
+        seconds = min(_LONGEST_PAUSE_SECONDS, first_seconds * 2**self._pauses)
+        self._pauses = min(self._pauses + 1, 10)
+        self._paused_until = monotonic_seconds() + seconds
+        warning("relay.paused", relay=self._name, seconds=seconds, reason=why)
+        await self._tell(why)
+
     async def _resolve(self) -> None:
+        if self._login_is_refused:
+            return
         if not (self._problems or self._pauses or self._alert_may_be_open):
             return
         self._problems = self._pauses = 0

@@ -43,7 +43,9 @@ class Relay:
         """Connect and log in. Raises `RelayLoginError` or `RelayUnavailableError`; then one is alone the next time."""
         try:
             lane = await self.transport.open_lane()
-            self._known_until = monotonic_seconds() + _KNOWN_SECONDS
+            if not self.watch.is_paused:  # else its login was on the way when another's was refused
+                self._known_until = monotonic_seconds() + _KNOWN_SECONDS
+                self.watch.connected()
         except Exception:
             self._known_until = 0.0
             raise

@@ -11,7 +11,7 @@ from digest.deliver.relays import Relays
 from digest.deliver.sender import Sender
 from digest.deliver.transport import WayOut
 from digest.deliver.transports.smtp import SmtpTransport
-from digest.errors import RelayLoginError
+from digest.errors import LoginRefusedError, RelayLoginError
 from digest.limits import Limit
 from digest.models.deliveries import DeliveryState
 from tests.support import ledger
@@ -219,6 +219,7 @@ async def test_a_wrong_password_is_tried_once_and_not_by_every_lane(database: Da
         await sender.send_due()
         assert server.connections == 2 + 3  # the place in front is for mails somebody waits for
         assert await ledger.states(database) == {ACCEPTED: 40}
+        assert await _alerts(database) == {}
 
         script.replies["AUTH"] = wrong  # it was changed a moment after it had worked
         await ledger.make_edition(database, at=clock(), readers=40, slot="evening")
@@ -227,6 +228,28 @@ async def test_a_wrong_password_is_tried_once_and_not_by_every_lane(database: Da
         await sender.send_due()
 
     assert server.connections == before + 1
+
+
+async def test_a_login_refused_to_one_lane_keeps_the_others_from_trying_it(
+    database: Database, clock: StoppedClock
+) -> None:
+    """The password is changed while lanes stand open: the login was known good a moment ago, and is not any more."""
+    await ledger.make_edition(database, at=clock(), readers=20)
+    async with HostileServer(Script(extensions=("AUTH PLAIN", "PIPELINING"))) as server:
+
+        async def change_the_password(mail: Received) -> None:
+            async with asyncio.timeout(5):
+                while len(server.mails) < 3:  # noqa: ASYNC110 - it tells nobody
+                    await asyncio.sleep(0.01)
+                server.script.replies["AUTH"] = "535 5.7.8 wrong password"
+                while mail is not server.mails[0] and not await _alerts(database):  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
+
+        server.on_mail = change_the_password
+        transport = relay_to(server, user="news", password="secret", messages=1, final_timeout_seconds=5)
+        await Sender(database, make_settings(smtp_connections=4), transport, clock=clock, owner="a").send_due()
+
+    assert (len(server.mails), server.connections) == (3, 3 + 1)  # the fourth is the one that was refused
 
 
 async def test_whoever_tried_a_login_in_vain_leaves_the_next_try_to_any(
@@ -245,3 +268,24 @@ async def test_whoever_tried_a_login_in_vain_leaves_the_next_try_to_any(
             await relay.open_lane(first)
 
     assert relay.lets_in(other)
+
+
+async def test_a_login_that_works_after_anothers_was_refused_lets_nobody_else_in(
+    database: Database, clock: StoppedClock
+) -> None:
+    """It was on the way when the password changed. After the pause one tries alone all the same."""
+    first, other = make_places(2)
+    script = Script({"AUTH": ["535 5.7.8 wrong password", "235 2.7.0 welcome"]}, extensions=("AUTH PLAIN",))
+    async with HostileServer(script) as server:
+        relays = Relays([WayOut("main", relay_to(server, user="news", password="secret"), 2)], database, clock)
+        relay = relays.relay_for(first)
+        assert relay is not None
+        with pytest.raises(LoginRefusedError) as refused:
+            await relay.open_lane(first)
+        await relay.watch.cannot_connect(refused.value)
+        lane = await relay.open_lane(other)
+        await lane.close()
+        relay.watch.resume()
+        relays.connects(first, relay)
+
+    assert not relay.lets_in(other)

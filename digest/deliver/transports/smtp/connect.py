@@ -16,7 +16,7 @@ import aiosmtplib
 from digest.config import Settings
 from digest.deliver import outcome
 from digest.deliver.outcome import Stage
-from digest.errors import RelayLoginError, RelayUnavailableError
+from digest.errors import LoginRefusedError, RelayLoginError, RelayUnavailableError
 from digest.models.deliveries import MAIN_RELAY, RelaySpec, Reply, Tls
 
 # RFC 5321 §4.5.3.2.6 gives the answer after the body ten minutes where other answers get one to five: asking too
@@ -151,7 +151,7 @@ class _Steps:
     def _refused(self, stage: Stage, reply: Reply) -> RelayLoginError | RelayUnavailableError:
         said = f"The relay {self._where} answered {outcome.in_words(reply)} at {stage}"
         if stage is Stage.AUTH and reply.code >= 500:
-            return RelayLoginError(f"{said}: it refuses the login. Check {self._login}.")
+            return LoginRefusedError(f"{said}: it refuses the login. Check {self._login}.")
         if stage is Stage.TLS and reply.code >= 500:
             return RelayLoginError(f"{said}: it refuses TLS. Check {self._tls_and_port}. Nothing was sent.")
         return RelayUnavailableError(f"{said}.")
