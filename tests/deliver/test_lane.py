@@ -5,6 +5,7 @@ connection to aiosmtplib. What holds for one must hold for all: no case hangs, l
 """
 
 import asyncio
+import socket
 from collections import Counter
 from typing import Any
 
@@ -129,6 +130,49 @@ async def test_the_next_envelope_stands_behind_the_dot() -> None:
     assert [outcome.state for _, outcome in outcomes] == [ACCEPTED] * 5
 
 
+async def test_a_relay_without_pipelining_finds_nothing_behind_the_dot() -> None:
+    """It may throw away what it did not ask for yet; the next envelope waits for the answer, whenever it came to us."""
+    envelopes = iter(_envelopes(4))
+    async with HostileServer(Script(extensions=("8BITMIME",))) as server:
+        lane = await relay_to(server, **SLOW).open_lane()
+        was_unread = []
+
+        async def give_the_next(_mail: object) -> None:
+            while lane.room and (envelope := next(envelopes, None)):
+                lane.hand_over(envelope)
+            await asyncio.sleep(0.01)
+            was_unread.append(server.conversations[0].has_unread)
+
+        server.on_mail = give_the_next
+        lane.hand_over(next(envelopes))
+        lane.hand_over(next(envelopes))
+        outcomes = [await lane.next_outcome() for _ in range(4)]
+        await lane.close()
+
+    assert [outcome.state for _, outcome in outcomes] == [ACCEPTED] * 4
+    assert was_unread == [False] * 4
+
+
+async def test_answers_are_acknowledged_at_once() -> None:
+    """Postfix under TLS sends the second of two small answers only then: 45 ms a mail instead of 3."""
+    quick = getattr(socket, "TCP_QUICKACK", None)
+    if quick is None:
+        pytest.skip("only Linux lets a program ask for it")
+    asked = set()
+
+    class Listening:
+        def setsockopt(self, *option: int) -> None:
+            asked.add(option)
+
+    async with HostileServer() as server:
+        lane = await relay_to(server, **SLOW).open_lane()
+        lane._socket = Listening()  # type: ignore[attr-defined]
+        server.script.drip_seconds = 0
+        await hand_over_all(lane, _envelopes(2))
+        await lane.close()
+    assert asked == {(socket.IPPROTO_TCP, quick, 1)}
+
+
 async def test_a_lane_takes_two_and_no_more(way: dict[str, Any]) -> None:
     """What may be in doubt after a crash is bounded, and so is memory."""
     async with HostileServer(_script(way, {"MAIL": SILENCE})) as server:
@@ -236,6 +280,14 @@ async def test_421_ends_the_lane_and_puts_nothing_in_doubt(way: dict[str, Any], 
     assert all(outcome.state is DEFERRED for _, outcome in first[1:])
 
 
+async def test_a_refusal_stands_though_the_relay_hangs_up_after_it(way: dict[str, Any]) -> None:
+    """Some do, when too many readers are unknown to them; asked again it would say the same, and hang up again."""
+    script = _script(way, {"RCPT": "550 5.1.1 no"}, close_after_reply=frozenset({"RCPT"}))
+    async with HostileServer(script) as server:
+        outcome = await _send_one(server, way, **SLOW)
+    assert (outcome.state, outcome.relay_problem) == (REFUSED, "")
+
+
 # ── breaking off ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 NONSENSE = [CLOSE, SILENCE, "banana", "2", "299 what", "250-" + "x" * 2**20]
@@ -306,6 +358,16 @@ async def test_a_reply_that_drips_is_not_waited_for_without_end(way: dict[str, A
             [(_, outcome)] = await hand_over_all(lane, _envelopes(1))
         await lane.close()
     assert outcome.state is (DEFERRED if stage == "MAIL" else UNCERTAIN)
+
+
+@pytest.mark.parametrize("take_over", [True, False])
+async def test_the_answer_to_a_whole_mail_may_take_longer_than_others(take_over: bool) -> None:
+    """It is scanned for spam meanwhile; who asks too early leaves a mail uncertain that is taken."""
+    async with HostileServer() as server:
+        server.on_mail = lambda _mail: asyncio.sleep(0.6)
+        limits = {"timeout_seconds": 0.4, "final_timeout_seconds": 10}
+        outcome = await _send_one(server, {"take_over": take_over}, **limits)
+    assert outcome.state is ACCEPTED
 
 
 async def test_replies_split_at_every_octet_are_read(way: dict[str, Any]) -> None:
@@ -401,6 +463,13 @@ async def test_one_answer_too_many_refuses_and_sends_nothing(stage: str, extra: 
     assert server.mails == []
 
 
+async def test_an_answer_begun_before_the_body_came_sends_nothing() -> None:
+    """Its end would be taken for the answer to the body."""
+    async with HostileServer(Script({"DATA": "354 go\r\n250-2.0.0 taken"})) as server:
+        [(_, outcome)] = (await send_all(relay_to(server), _envelopes(1)))[0]
+    assert (outcome.state, outcome.charged, server.mails) == (DEFERRED, False, [])
+
+
 @pytest.mark.parametrize("extra", ["250 2.0.0 extra", "550 5.1.1 extra", "354 extra", "banana"])
 async def test_one_answer_too_many_after_a_mail_leaves_that_mail_taken(extra: str) -> None:
     """And the one behind it comes to no harm."""
@@ -422,16 +491,17 @@ async def test_one_answer_too_few_sends_nothing(way: dict[str, Any], stage: str)
     assert server.mails == []
 
 
-async def test_a_mail_is_not_believed_taken_before_it_was_whole() -> None:
-    """A 250 that comes while the body is still on its way answers something else."""
+@pytest.mark.parametrize(("said", "state"), [("250 2.0.0 thanks already", UNCERTAIN), ("550 5.1.1 no", REFUSED)])
+async def test_a_mail_is_not_believed_taken_before_it_was_whole(said: str, state: DeliveryState) -> None:
+    """A 250 that comes while the body is still on its way answers something else; a refusal has heard enough."""
 
     async with HostileServer(Script(stops_reading=True)) as server:
         lane = await relay_to(server, **SLOW).open_lane()
         sending = asyncio.create_task(hand_over_all(lane, _envelopes(1, LARGE)))
         await server.heard("(body)")
-        server.conversations[0].say("250 2.0.0 thanks already")
+        server.conversations[0].say(said)
         [(_, outcome)] = await sending
-    assert outcome.state is UNCERTAIN
+    assert outcome.state is state
 
 
 _ANSWERS = st.sampled_from(

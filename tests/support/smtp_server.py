@@ -147,6 +147,11 @@ class Conversation:
         """Say something that was not asked."""
         self._writer.write(text.encode() + b"\r\n")
 
+    @property
+    def has_unread(self) -> bool:
+        """Whether anything has come that was not read yet."""
+        return bool(self._reader._buffer)  # type: ignore[attr-defined]
+
     async def unread(self, words: bytes) -> None:
         """Wait, for at most five seconds, until `words` have come without being read."""
         async with asyncio.timeout(5):

@@ -187,8 +187,7 @@ class SmtpLane(asyncio.Protocol):
             self._take_unasked(code, text)
         elif code == _LEAVING:
             reply = _read(code, text)
-            verdict = turn.verdict if turn.verdict or turn.stage is Stage.RSET else _judged(turn, reply)
-            self._lose(f"the relay said {outcome.in_words(reply)}", verdict=verdict, is_closed=True)
+            self._lose(f"the relay said {outcome.in_words(reply)}", verdict=turn.verdict or _judged(turn, reply))
         elif turn.stage is Stage.BODY:
             self._take_answer_to_body(turn, code, text)
         elif not 200 <= code < 600:
@@ -229,9 +228,6 @@ class SmtpLane(asyncio.Protocol):
     def _write_body(self) -> None:
         turn = self._head
         if turn is None or self._is_over:
-            return
-        if self._transport.is_closing():
-            self._lose("the connection was closed", is_closed=True)
             return
         if self._replies.unfinished:
             self._lose("it began an answer before it had the mail")
