@@ -128,7 +128,7 @@ class Lanes:
         if place.lane is None:
             self._open_if_wanted(place)
             return
-        if place.task is None or (self._stock.has_ready and place.lane.room):
+        if place.task is None or (self._stock.has_ready and place.lane.has_room):
             self._fill(place)  # a place with a task looks itself when the next outcome has come
         if place.task is None and (place.under_way or not place.lane.is_usable or self._relays.should_move(place)):
             self._start(place)
@@ -196,7 +196,7 @@ class Lanes:
 
     def _fill(self, place: Place) -> None:
         lane, relay = place.lane, place.relay
-        if lane is None or relay is None or self._is_closing or not lane.room or relay.watch.is_paused:
+        if lane is None or relay is None or self._is_closing or not lane.has_room or relay.watch.is_paused:
             return
         if self._relays.should_move(place):
             self._relays.move(place, is_needed=any(map(self._stock.waiting, place.serves)))
@@ -209,7 +209,7 @@ class Lanes:
         if self._stock.is_stale(place.serves):
             self._journal.want_marks(hurry=True)  # which looks first; then the lanes are fed
             return
-        while lane.room and (not place.under_way or relay.watch.is_trusted):
+        while lane.has_room and (not place.under_way or relay.watch.is_trusted):
             due = self._stock.take_ready(place.serves)
             if due is None:
                 self._want_marks(place)

@@ -5,7 +5,7 @@ A transport that cannot open a lane raises `RelayLoginError` (somebody must repa
 whatever happens to a mail is its `Outcome`. The adapters are in `transports/`.
 
     while envelopes or waiting:
-        while lane.room and lane.is_usable and envelopes:
+        while lane.has_room and envelopes:
             lane.hand_over(envelopes.pop()); waiting += 1
         delivery_id, outcome = await lane.next_outcome(); waiting -= 1
 """
@@ -60,8 +60,8 @@ class Lane(Protocol):
     def eight_bit(self) -> bool: ...
 
     @property
-    def room(self) -> int:
-        """How many more envelopes may be handed over now; 0 while it is full, and for ever once it is not usable."""
+    def has_room(self) -> bool:
+        """Whether an envelope may be handed over now; never once it is not usable."""
         ...
 
     @property
@@ -70,7 +70,7 @@ class Lane(Protocol):
         ...
 
     def hand_over(self, envelope: Envelope) -> None:
-        """Begin to send. Only while there is `room`; writes what can be written and does not wait."""
+        """Begin to send. Only while it `has_room`; writes what can be written and does not wait."""
         ...
 
     async def next_outcome(self) -> tuple[int, Outcome]:

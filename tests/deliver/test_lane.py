@@ -138,7 +138,7 @@ async def test_a_relay_without_pipelining_finds_nothing_behind_the_dot() -> None
         was_unread = []
 
         async def give_the_next(_mail: object) -> None:
-            while lane.room and (envelope := next(envelopes, None)):
+            while lane.has_room and (envelope := next(envelopes, None)):
                 lane.hand_over(envelope)
             await asyncio.sleep(0.01)
             was_unread.append(server.conversations[0].has_unread)
@@ -179,7 +179,7 @@ async def test_a_lane_takes_two_and_no_more(way: dict[str, Any]) -> None:
         lane = await _transport(server, way).open_lane()
         envelopes = iter(_envelopes(5))
         taken = 0
-        while lane.room:
+        while lane.has_room:
             lane.hand_over(next(envelopes))
             taken += 1
         with pytest.raises(RuntimeError):
@@ -207,7 +207,7 @@ async def test_a_lane_whose_relay_went_away_says_so(way: dict[str, Any]) -> None
         lane = await _transport(server, way).open_lane()
         outcomes = await hand_over_all(lane, _envelopes(1))
         await asyncio.sleep(0.1)
-        assert (lane.is_usable, lane.room) == (False, 0)
+        assert (lane.is_usable, lane.has_room) == (False, False)
         await lane.close()
     assert [outcome.state for _, outcome in outcomes] == [ACCEPTED]
 

@@ -22,7 +22,7 @@ async def hand_over_all(lane: Lane, envelopes: Iterable[Envelope]) -> list[tuple
     """Send as many of `envelopes` over `lane` as it takes, in order, and return the outcomes in theirs."""
     waiting, outcomes, under_way = deque(envelopes), list[tuple[int, Outcome]](), 0
     while True:
-        while waiting and lane.room:
+        while waiting and lane.has_room:
             lane.hand_over(waiting.popleft())
             under_way += 1
         if not under_way:

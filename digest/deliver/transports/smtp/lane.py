@@ -31,7 +31,6 @@ from digest.deliver.transports.smtp.replies import ReplyReader
 from digest.models.deliveries import Outcome, Reply
 
 _GOODBYE_SECONDS = 2.0
-_AT_ONCE = 2
 _LEAVING = 421
 _QUICK_ACK: int | None = getattr(socket, "TCP_QUICKACK", None)  # Linux
 _TLS_FRAME = 64  # octets at most around a record
@@ -91,15 +90,13 @@ class SmtpLane(asyncio.Protocol):
         return not self._is_over and self._goodbye is None and self._handed_over < self._relay.messages
 
     @property
-    def room(self) -> int:
-        """How many more envelopes may be handed over now."""
-        if self._next is not None or not self.is_usable:  # `_next` is never there without `_head`
-            return 0
-        return 1 if self._head is not None else min(_AT_ONCE, self._relay.messages - self._handed_over)
+    def has_room(self) -> bool:
+        """Whether an envelope may be handed over now."""
+        return self._next is None and self.is_usable  # `_next` is never there without `_head`
 
     def hand_over(self, envelope: Envelope) -> None:
-        """Begin to send. Only while there is `room`."""
-        if not self.room:
+        """Begin to send. Only while it `has_room`."""
+        if not self.has_room:
             raise RuntimeError("the lane has no room")
         turn = _Turn(envelope.delivery_id, make_commands(envelope, self._abilities), envelope.content)
         self._handed_over += 1

@@ -43,13 +43,13 @@ class PlainLane:
         return self._client.is_connected and self._handed_over < self._relay.messages
 
     @property
-    def room(self) -> int:
-        """1 while nothing is under way and every outcome was taken."""
-        return int(self.is_usable and self._sending is None)
+    def has_room(self) -> bool:
+        """True while nothing is under way and every outcome was taken."""
+        return self._sending is None and self.is_usable
 
     def hand_over(self, envelope: Envelope) -> None:
-        """Begin to send. Only while there is `room`."""
-        if not self.room:
+        """Begin to send. Only while it `has_room`."""
+        if not self.has_room:
             raise RuntimeError("the lane has no room")
         self._handed_over += 1
         self._sending = asyncio.create_task(self._send(envelope))
