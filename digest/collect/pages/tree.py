@@ -136,16 +136,34 @@ INLINE = frozenset(
 
 
 def _pieces(node: LexborNode) -> Iterator[str | None]:
-    """Texts in document order, None where a line ends (before and at block elements, at `br`)."""
-    for one in node.traverse(include_text=True):
+    """Texts in document order, None where a line ends (before and behind block elements, at `br`)."""
+    one, depth = node.first_child, 1
+    while one is not None:
+        child = None
         if one.is_text_node:
-            parent = one.parent
-            if parent is None or parent.tag not in SILENT:
+            if (one.parent or node).tag not in SILENT:
                 yield one.text_content or ""
-        elif one.is_element_node and one.tag not in INLINE and one.tag not in SILENT:
-            yield None
-        elif one.tag in ("td", "th"):
-            yield " "
+        elif one.is_element_node:
+            if one.tag in ("td", "th"):
+                yield " "
+            elif _ends_line(one):
+                yield None
+            child = one.first_child
+        if child is not None:
+            one, depth = child, depth + 1
+            continue
+        while (following := one.next) is None:
+            depth -= 1
+            if depth <= 0 or one.parent is None:
+                return
+            one = one.parent
+            if _ends_line(one):
+                yield None
+        one = following
+
+
+def _ends_line(node: LexborNode) -> bool:
+    return node.tag not in INLINE and node.tag not in SILENT
 
 
 @lru_cache(maxsize=20_000)
