@@ -17,13 +17,13 @@ from zoneinfo import ZoneInfo
 from selectolax.lexbor import LexborHTMLParser
 
 from digest.collect import charset
-from digest.collect.normalize import clean_line, clean_title, excerpt
-from digest.collect.pages import dateline, headings, links, pictures, times
+from digest.collect.normalize import clean_title, excerpt
+from digest.collect.pages import bylines, dateline, headings, links, pictures, times
 from digest.collect.pages import tree as trees
-from digest.collect.pages.bodies import ENOUGH_LETTERS, Body, arc_content, read_body
+from digest.collect.pages.bodies import ENOUGH_LETTERS, MARKED, Body, arc_content, read_body
 from digest.collect.pages.families import Selectors, check_selectors, family_of
 from digest.collect.pages.metadata import Metadata, read_metadata
-from digest.collect.pages.tidy import ADDRESS, BYLINE
+from digest.collect.pages.tidy import CLOSED
 from digest.collect.source import Options
 from digest.errors import SourceUnreadableError
 from digest.models.articles import MostRead, PageText, Picture
@@ -39,24 +39,11 @@ _WITHDRAWN = re.compile(
     r"(?:this\s)?(?:article|story)\s(?:has\sbeen\s(?:removed|deleted|withdrawn)|is\sno\slonger\savailable)",
     re.IGNORECASE,
 )
-_CLOSED = re.compile(
-    r"로그인\s?(?:후|하시면|하셔야|해야|하신|을\s?하|이\s?필요|해\s?주)(?!\s?에?\s?(?:의견|댓글|공감|글))|"
-    r"(?:회원|구독자|독자)\s?(?:전용|만\s?(?:보|읽|이용|열람))|유료\s?(?:회원|구독자?|독자)\S{0,4}\s?(?:전용|만|되시|가입|기사)|"
-    r"(?:log|sign)\s?in\sto\s(?:read|continue|view)|subscri(?:bers?\sonly|be\sto\s(?:read|continue))",
-    re.IGNORECASE,
-)
 _SHORT_LETTERS = 1000  # a longer text is there, whatever is asked for beside it
 _ALERT = re.compile(r"alert\s*\(\s*[\"']([^\"']{4,200})[\"']")
 _SECTION_HEAD = re.compile(r"[◇◆■□▣▲△●○◎▶▷★☆※]")
 _NO_LETTER = re.compile(r"\W+")
-_IS_WRITER = re.compile(r"기자|특파원|논설|앵커|위원|reporter|staff|correspondent", re.IGNORECASE)
-_NAMED_TWICE = re.compile(r"(?:by\s+)?(?P<who>.{2,}?)(?:[\s,·/|]+(?P=who))*", re.IGNORECASE)  # and "By" before a name
-_NOBODY = {"admin", "administrator", "editor", "webmaster", "root", "master", "관리자", "운영자", "최고관리자"}
 _MOST_LINES = 2000
-_BYLINE_PLACE = (
-    "[class*=byline], [class*=reporter], [class*=writer], [class*=journalist], [class*=author], [class*=info], "
-    "[class*=Info]"
-)
 
 
 def read_page(body: bytes, content_type: str, url: str, zone: ZoneInfo, selectors: Selectors | None = None) -> PageText:
@@ -135,7 +122,7 @@ def _read(reading: _Reading) -> PageText:
     byline, address = _byline(reading, family, body, under)
     at = _times(reading, family, printed, under)
     link, listed = _link(reading), _most_read(reading)
-    subheads, section = _subheads(reading, family, body, title), _section(reading, family)
+    subheads, section = _subheads(reading, family, body, title, under), _section(reading, family)
     paragraphs = _without_head(body.text.paragraphs, (title, section, *subheads))
     if not subheads:
         subheads, paragraphs = headings.split_subheads(paragraphs)
@@ -158,7 +145,7 @@ def _read(reading: _Reading) -> PageText:
         doubts=(*reading.doubts, *at.doubts),
         is_thin=body.letters < ENOUGH_LETTERS,
         is_withdrawn=is_withdrawn,
-        is_closed=body.letters < _SHORT_LETTERS and _CLOSED.search(printed) is not None,
+        is_closed=body.letters < _SHORT_LETTERS and CLOSED.search(printed) is not None,
     )
 
 
@@ -185,7 +172,7 @@ def _without_head(paragraphs: tuple[str, ...], head: tuple[str, ...]) -> tuple[s
     """Leave out, at the beginning of a text, the lines that are said in fields of their own."""
     said = {_bare(line) for line in head if line}
     at = 0
-    while at < len(paragraphs) - 1 and _bare(paragraphs[at]) in said:
+    while at < len(paragraphs) - 1 and (_bare(paragraphs[at]) in said or dateline.is_only_that(paragraphs[at])):
         at += 1
     return paragraphs[at:]
 
@@ -208,13 +195,19 @@ def _title(reading: _Reading, family: tuple[Selectors, str]) -> str:
     return title
 
 
-def _subheads(reading: _Reading, family: tuple[Selectors, str], body: Body, title: str) -> tuple[str, ...]:
+def _subheads(
+    reading: _Reading, family: tuple[Selectors, str], body: Body, title: str, under: tuple[str, ...]
+) -> tuple[str, ...]:
     for selectors, way in ((reading.selectors, "selector"), family):
         if selectors.subheads and (node := reading.tree.css_first(selectors.subheads)) is not None:  # noqa: SIM102
             if lines := headings.subhead_lines(node):
                 reading.note("subheads", way)
                 return lines
-    lines = headings.read_subheads(reading.tree, body.node, title) or headings.subheads_within(body.node)
+    lines = (
+        headings.read_subheads(reading.tree, body.node, title)
+        or headings.subheads_within(body.node)
+        or headings.subheads_below(reading.tree, body.node, title, under)
+    )
     reading.note("subheads", "text" if lines else "")
     return lines
 
@@ -232,54 +225,11 @@ def _section(reading: _Reading, family: tuple[Selectors, str]) -> str:
 
 def _byline(reading: _Reading, family: tuple[Selectors, str], body: Body, under: tuple[str, ...]) -> tuple[str, str]:
     """Who wrote it ("홍길동 기자") and their address."""
-    metadata, address = reading.metadata, body.text.byline_address
-    text, way = reading.select("byline", family)
-    if not text and (text := metadata.linked("author")):
-        way = "json-ld"
-    if not text and (text := metadata.first("dable:author", "article:author", "author", "byl")):
-        way = "meta"
-    text = clean_line(text)
-    if (
-        "://" in text
-        or text.lower() in _NOBODY
-        or (text and text in (metadata.linked("publisher"), metadata.first("og:site_name")))
-    ):
-        text = ""  # the paper itself, a page about somebody, or whoever keeps the system
-    if (not text or way not in ("selector", family[1])) and not _IS_WRITER.search(text) and body.text.byline:
-        text, way = body.text.byline, "text"
-    if not text or not address or not _IS_WRITER.search(text):
-        printed, at = _printed_byline(reading)
-        text, way = (printed, "text") if text in printed else (text, way)
-        address = address or at
-    if not text:
-        text, at = dateline.reporter(under, body.text.paragraphs)
-        way, address = "text", address or at
-    if match := ADDRESS.search(text):
-        address, text = address or match[0], clean_line(text.replace(match[0], "")).strip("()<>[] |/,")
-    if match := _NAMED_TWICE.fullmatch(text):  # the name is a link, and its picture's text is the name again
-        text = match["who"]
-    address = address or dateline.address_of(text, under) or _printed_address(reading, text)
-    reading.note("byline", way if text else "")
-    reading.note("byline_address", "text" if address else "")
-    return text[:100], address.replace(" ", "")
-
-
-def _printed_byline(reading: _Reading) -> tuple[str, str]:
-    for place in reading.tree.css(_BYLINE_PLACE)[:60]:
-        for line in trees.lines_of(place)[:12]:
-            if len(line) < 80 and (match := BYLINE.fullmatch(line.removeprefix("기자명").strip())):
-                return match["who"], match["address"] or ""
-    return "", ""
-
-
-def _printed_address(reading: _Reading, who: str) -> str:
-    """The address in the box of a reporter: one that is named so and holds their name."""
-    name = who.split(maxsplit=1)[0] if who else ""
-    for place in reading.tree.css(_BYLINE_PLACE)[:60] if name else ():
-        said = trees.text_of(place)
-        if name in said and len(said) < 200 and (match := ADDRESS.search(said)):
-            return dateline.own_address(match[0])
-    return ""
+    selected, ways = reading.select("byline", family), ("selector", family[1])
+    found = bylines.read_byline(reading.tree, reading.metadata, selected, ways, body.text, under)
+    reading.note("byline", found.way)
+    reading.note("byline_address", "text" if found.address else "")
+    return found.who, found.address
 
 
 def _picture(reading: _Reading, family: tuple[Selectors, str], body: Body) -> Picture | None:
@@ -291,6 +241,9 @@ def _picture(reading: _Reading, family: tuple[Selectors, str], body: Body) -> Pi
     if body.node is not None and (picture := pictures.lead_picture(body.node, "", reading.url)):
         return _captioned(reading, picture, reading.selectors, "text")
     if body.node is not None and (picture := pictures.picture_over(body.node, reading.url)):
+        return _captioned(reading, picture, reading.selectors, "text")
+    marked = reading.tree.css_first(family[0].body or MARKED) if not body.letters else None
+    if marked is not None and (picture := pictures.captioned_picture(marked, reading.url)):
         return _captioned(reading, picture, reading.selectors, "text")
     picture = pictures.metadata_picture(reading.metadata, reading.url) if body.letters else None
     reading.note("picture", "meta" if picture else "")

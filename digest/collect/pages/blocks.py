@@ -25,15 +25,16 @@ NOT_THE_ARTICLE = frozenset(
         "relate", "related", "relation", "relations", "recommend", "recommended", "recommendation", "recirc",
         "readmore", "seealso", "share", "sharing", "sns", "social", "reply", "replies", "comment", "comments",
         "disqus", "livere", "copyright", "copyrights", "tag", "tags", "taglist", "hashtag", "hashtags", "keyword",
-        "keywords", "subscribe", "subscription", "newsletter", "popular", "ranking", "trending", "blind", "skip",
-        "journalist", "reporter", "reporters", "profile", "breadcrumb", "breadcrumbs", "toolbar", "print",
+        "keywords", "subscribe", "subscription", "subscriptions", "newsletter", "newsletters", "signup", "popular",
+        "ranking", "trending", "blind", "skip", "journalist", "reporter", "reporters", "profile",
+        "breadcrumb", "breadcrumbs", "toolbar", "print",
         "fontsize", "player", "vod", "paywall", "poll", "survey", "emotion", "reaction", "reactions", "vote",
         "recommendbox", "bookmark", "scrap", "pagination", "pager", "prevnext", "sidebar", "widget", "donate",
         "donation", "author", "byline", "credit", "credits", "rss", "jebo", "gallery", "slideshow", "carousel",
         "footer", "nav", "menu", "gnb", "lnb", "memo", "login", "relatedposts", "yarpp", "sharedaddy",
     }
 )  # fmt: skip
-_PICTURE_WORDS = frozenset(
+PICTURE_WORDS = frozenset(
     {
         "photo", "photos", "img", "image", "images", "pic", "picture", "caption", "captions", "figure", "thumb",
         "thumbnail", "cap", "photobox", "imgbox",
@@ -43,7 +44,14 @@ _SUMMARY_WORDS = frozenset({"summary", "ai", "gpt", "digest", "brief", "briefing
 _SUMMARY = re.compile(
     r"(?:AI|기사|뉴스|[3세]\s?줄|핵심|한\s?줄)[^.]{0,12}(?:요약|브리핑)|요약(?:하기|보기|봇)?\s", re.IGNORECASE
 )
+# What 신문법 제21조 has every paper print below its pages.
+_MASTHEAD = re.compile(
+    r"제호|발행인|편집인|발행[·ㆍ]편집인|등록\s?번호|등록\s?(?:일자?|연월일)|청소년\s?보호|사업자|법인명|발행\s?(?:일자?|소)|대표\s?(?:이사|전화)|"
+    r"(?:주\s?소|전\s?화|팩\s?스|이메일|TEL|FAX|E-?mail)\s?[.:：]?(?=[\s:：(\d])",
+    re.IGNORECASE,
+)
 _HEADS = frozenset({"h1", "h2", "h3"})
+_BLANK_LINE = re.compile(r"(?<=[.?!”\"’])[ \t]*\r?\n[ \t]*\r?\n\s*(?=\S)")
 _LONG_CAPTION = 250  # letters; what is longer beside a picture is text
 _MUCH_OF_IT = 0.3  # of the whole, in one element: not left out for its name
 NEARLY_ALL = 0.8  # of the whole: even an `aside` that holds so much is the article
@@ -82,6 +90,13 @@ def read_lines(root: LexborNode, leave_out: frozenset[int] = frozenset()) -> lis
 def is_marked_caption(text: str) -> bool:
     """Whether a line has the mark with which papers point from a caption to the picture over it."""
     return text.startswith(("▲", "△", "▼", "▽")) and len(text) <= _LONG_CAPTION
+
+
+def is_masthead(text: str) -> bool:
+    """Whether a line says who publishes the paper and where, as it stands below every page."""
+    if len(text) > 1000 or "다." in text or text.endswith(("다", "요.", "”")):
+        return False
+    return len({match[0].split()[0] for match in _MASTHEAD.finditer(text)}) >= 2
 
 
 class _Walk:
@@ -156,11 +171,19 @@ class _Walk:
             return len(text_of(node)) <= NEARLY_ALL * self._all_letters
         if tag in _LEFT_OUT_TAGS or words & NOT_THE_ARTICLE:
             return len(text_of(node)) <= _MUCH_OF_IT * self._all_letters or bool(words & {"comment", "comments"})
-        if tag == "table" or words & _PICTURE_WORDS:
+        if tag == "table" or words & PICTURE_WORDS:
             return _is_captioned_picture(node, self._all_letters)
         return False
 
     def _take(self, text: str) -> None:
+        """Take in a text; a blank line after a sentence parts paragraphs, as pages do that set `white-space`."""
+        first, *further = _BLANK_LINE.split(text) if "\n" in text else [text]
+        self._take_piece(first)
+        for piece in further:
+            self._end_line()
+            self._take_piece(piece)
+
+    def _take_piece(self, text: str) -> None:
         self._pieces.append(text)
         if self._links:
             self._linked += sum(len(word) for word in text.split())

@@ -23,7 +23,7 @@ from digest.collect.prose import read_html, read_plain
 ENOUGH_LETTERS = 150
 """A body of fewer letters is thin: a line under a picture or a video."""
 _SURE_PROSE = 100
-_MARKED = '[itemprop="articleBody"], [itemprop="articlebody"], article, #articleBody, .article_body, .article-body'
+MARKED = '[itemprop="articleBody"], [itemprop="articlebody"], article, #articleBody, .article_body, .article-body'
 _ARC = re.compile(r"Fusion\.globalContent\s*=\s*(?=\{)")
 _MAX_TRAFILATURA_LETTERS = 2_000_000
 _EMPTY = Tidied(())
@@ -82,7 +82,7 @@ def _rest(tree: LexborHTMLParser, html: str, metadata: Metadata, title: str, gen
         return general
     if (by_trafilatura := _plain(_trafilatura(html), title, "trafilatura")).letters >= 2 * ENOUGH_LETTERS:
         return by_trafilatura
-    marked = _longest(tree, _MARKED, "", "text", title)
+    marked = _longest(tree, MARKED, "", "text", title)
     if 0 < marked.letters < 4 * ENOUGH_LETTERS:
         return marked
     return linked if linked.letters else Body()

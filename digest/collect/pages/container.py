@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from selectolax.lexbor import LexborNode
 
-from digest.collect.pages.blocks import NEARLY_ALL, NOT_THE_ARTICLE, stands_beside
+from digest.collect.pages.blocks import NEARLY_ALL, NOT_THE_ARTICLE, is_masthead, stands_beside
 from digest.collect.pages.tree import INLINE, SILENT, is_hidden, text_of, words_of
 
 _BODY_WORDS = frozenset(
@@ -135,6 +135,8 @@ def _end_run(frame: _Frame) -> None:
     if frame.is_aside or letters < _SHORTEST_SENTENCE or linked > letters:
         return
     if letters < _SHORTEST_PROSE and not _SENTENCE_END.search(text):
+        return
+    if is_masthead(text):
         return
     frame.prose += letters
     is_paragraph = frame.tag in _PARAGRAPH_TAGS

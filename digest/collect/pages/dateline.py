@@ -23,10 +23,23 @@ _BARE_BEFORE_TEXT = re.compile(rf"^(?P<who>{_NAME}\s?{_ROLE})\s?=")
 _AFTER_TEXT = re.compile(
     rf"[.!?”\"]\s*[/(\[<=]?\s*(?P<who>{_NAME}\s?{_ROLE})\s*[)\]>]?\s*(?P<address>{ADDRESS.pattern})?\W*$"
 )
-_MOMENT = re.compile(
-    r"(?<!\d)\d{4}\s?[-./년]\s?\d{1,2}\s?[-./월]\s?\d{1,2}\s?[일.]?\s?(?:\[|\(?[월화수목금토일](?:요일)?\)?\s?,?\s?)?"
-    r"(?:오전|오후)?\s?\d{1,2}:\d{2}(?::\d{2})?"
+_BY = re.compile(
+    r"[Bb]y\s(?P<who>[A-Z][\w.'’-]*?(?:\s[A-Z][\w.'’-]*?){1,3})\s?(?:(?:Published|Posted|Updated|Registered|Input|[,|/·\d]).*)?"
 )
+_HOUR = r"(?:오전|오후)?\s?(?:\d{1,2}:\d{2}(?::\d{2})?|\d{1,2}시(?:\s?\d{1,2}분)?)"
+_MOMENT = re.compile(
+    r"(?<!\d)(?:\d{4}\s?[-./년]\s?\d{1,2}\s?[-./월]\s?\d{1,2}|\d{2}([-./])\d{2}\1\d{2}(?=\s))\s?[일.]?\s?"
+    rf"(?:\[|\(?[월화수목금토일](?:요일)?\)?\s?,?\s?)?(?:[-–|,]\s?)?{_HOUR}"
+)
+_YEAR = re.compile(r"\d{4}")
+_WRITTEN_BY = re.compile(rf"(?:글쓴이|작성자|기자명|취재|글)\s?[:：]\s?(?P<who>{_NAME}(?:\s?{_ROLE})?)(?![가-힣])")
+_BETWEEN = re.compile(r"\[|(?<=\s)[-–|,](?=\s)|,(?=\s)")
+_LABELS = re.compile(
+    r"(?:기사|최초|최종|글)?\s?(?:등록|입력|승인|작성|발행|게재|송고|수정|업데이트)(?:일시?|시간|날짜|자)?|일시|날짜|글쓴이|이름|취재|조회\s?수?|댓글|추천|호수|지면|"
+    r"(?<![A-Za-z])by(?![A-Za-z])|published|posted|updated|\d+|[월화수목금토일](?:요일)?(?![가-힣])",
+    re.IGNORECASE,
+)
+_MOST_REST = 6
 _NOBODY = ("webmaster@", "admin@", "master@", "news@", "desk@", "editor@")
 
 
@@ -52,6 +65,9 @@ def reporter(under: tuple[str, ...], paragraphs: tuple[str, ...]) -> tuple[str, 
     for text in under:
         if match := _REPORTER.search(text):
             return match["who"], own_address(match["address"] or "")
+    for text in under:
+        if match := _BY.fullmatch(text) or _WRITTEN_BY.search(text):
+            return match["who"], ""
     if paragraphs and (match := _AFTER_TEXT.search(paragraphs[-1])):
         return match["who"], own_address(match["address"] or "")
     return "", ""
@@ -72,7 +88,22 @@ def own_address(address: str) -> str:
 
 def moment(under: tuple[str, ...]) -> str:
     """Return the first full moment that is printed under the headline, empty if there is none."""
-    return next((match[0].replace("[", " ") for line in under if (match := _MOMENT.search(line))), "")
+    found = next((match[0] for line in under if (match := _MOMENT.search(line))), "")
+    moment = _BETWEEN.sub(" ", found)  # between the day and the hour
+    return moment if not moment or _YEAR.match(moment) else f"20{moment}"
+
+
+def says_who_or_when(text: str) -> bool:
+    """Whether a line names a reporter, an address or a full moment."""
+    return any(form.search(text) is not None for form in (_MOMENT, _REPORTER, ADDRESS))
+
+
+def is_only_that(text: str) -> bool:
+    """Whether a line says when an article was registered, perhaps by whom, and nothing else."""
+    if len(text) > _LONGEST_LINE or not _MOMENT.search(text):
+        return False
+    rest = _LABELS.sub("", ADDRESS.sub("", _REPORTER.sub("", _MOMENT.sub("", text))))
+    return len(_bare(rest)) <= _MOST_REST
 
 
 def _bare(text: str) -> str:

@@ -10,8 +10,9 @@ from itertools import islice
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from digest.collect.normalize import clean_title
+from digest.collect.pages import dateline
 from digest.collect.pages import metadata as meta
-from digest.collect.pages.tree import inline_text_of, lines_of, text_of
+from digest.collect.pages.tree import ancestors, attribute, inline_text_of, lines_of, text_of
 
 _HEADINGS = "h1, h2, h3, h4, [class*=title], [class*=headline], [class*=subject], [class*=tit], [id*=title]"
 _MARKED = "h1, h2, h3, h4, strong, b, [class*=itle]"
@@ -19,15 +20,25 @@ _SUBHEADS = (
     "[class*=subtitle], [class*=sub_title], [class*=sub-title], [class*=subTitle], [class*=SubTitle], [class*=subhead], "  # noqa: E501
     "[class*=sub_tit], [class*=subtit], [class*=sub-heading], [class*=art_sub], [class*=titlesub], [class*=title_sub]"
 )
-_SUMMARIES = "strong[class*=summary], div[class*=summary], h2[class*=summary], [class*=sub_title], [class*=subtitle]"
+_SUMMARIES = (
+    "strong[class*=summary], div[class*=summary], p[class*=summary], h2[class*=summary], [class*=sub_title], "
+    "[class*=subtitle]"
+)
 _BREADCRUMB = "[class*=breadcrumb] a, [class*=location] a, [class*=path] a"
-_PARTS = re.compile(r"\s+[-|–—<:]{1,2}\s+|\s*[|｜]\s*|\s*：\s*|\s+::+\s*")
+_PARTS = re.compile(r"\s+[-|–—<>:]{1,2}\s+|\s*[|｜]\s*|\s*：\s*|\s+::+\s*")
 _MARK = re.compile(r"^(?:[-–—·•∙▷▶*]\s*)+")
 _DASHED = re.compile(r"[-–—]\s?[^-–—\s].{4,80}(?<![.?!。])")
 _MOST_DASHED, _SHORT_PARAGRAPH = 4, 60
 _BARE = re.compile(r"\W+")
 _GENERIC = {"홈", "home", "전체기사", "전체", "뉴스", "기사", "news", "article", "top", "메인", "처음"}
 _MOST_HEADINGS, _LONGEST, _MOST_LINES, _SHORTEST_HEADLINE = 150, 300, 400, 8
+_SENTENCE = re.compile(r".{30,}(?:다|요)[.”\"’']{1,2}")
+_SIZED = "font[size], [style*=font]"
+_FONT_PIXELS, _HEADLINE_POINTS = (10, 13, 16, 18, 24, 32, 48), 18  # of `size` 1 to 7
+_MOST_NODES, _MOST_AROUND, _SHORTEST_BEGINNING = 20_000, 6, 4
+_NO_SUBHEAD = re.compile(
+    r"(?:다|요)[.”]{1,2}$|바로\s?가기|공유|글자|글씨|본문|페이지|댓글|조회|인쇄|스크랩|로그인|구독"
+)
 _LONG_PARAGRAPH = 100
 _LINES_BETWEEN = 14  # headline and text
 
@@ -48,7 +59,7 @@ def read_title(tree: LexborHTMLParser, metadata: meta.Metadata) -> tuple[str, st
     if line := _as_a_line(tree, named):
         return line, way
     # No machine's word, and printed nowhere: often the paper's name on every page of it.
-    if way == "text" and (over := _over_text(tree)):
+    if (way == "text" or _bare(named) in _names(metadata)) and (over := _over_text(tree)):
         return over, "text"
     if named:
         return _without_name(named, metadata), way
@@ -90,14 +101,35 @@ def _printed_as(tree: LexborHTMLParser, named: str, *, is_link_a_name: bool) -> 
 def _over_text(tree: LexborHTMLParser) -> str:
     """The last heading before the first long paragraph, with a few short lines between them; empty if there is none."""
     lines = lines_of(tree.body)[:_MOST_LINES] if tree.body is not None else ()
-    text_at = next((number for number, line in enumerate(lines) if len(line) > _LONG_PARAGRAPH), 0)
+    text_at = next(
+        (number for number, line in enumerate(lines) if len(line) > _LONG_PARAGRAPH or _SENTENCE.fullmatch(line)), 0
+    )
     above = {_bare(line) for line in lines[max(0, text_at - _LINES_BETWEEN) : text_at]}
     for tag in ("h1", "h2", "h3"):
         texts = [clean_title(inline_text_of(node), is_plain=True) for node in tree.css(tag)[:_MOST_HEADINGS]]
         over = [text for text in texts if _SHORTEST_HEADLINE <= len(_bare(text)) <= _LONGEST and _bare(text) in above]
         if over:
             return over[-1]
-    return ""
+    return _set_large(tree, above)
+
+
+def _set_large(tree: LexborHTMLParser, above: set[str]) -> str:
+    """Of the lines `above` the text the one in the largest letters: pages of tables have no headings."""
+    largest, best = _HEADLINE_POINTS - 1, ""
+    for node in tree.css(_SIZED)[:_MOST_HEADINGS]:
+        text = clean_title(inline_text_of(node), is_plain=True)
+        points = _points(attribute(node, "size"), attribute(node, "style"))
+        if points > largest and _SHORTEST_HEADLINE <= len(_bare(text)) <= _LONGEST and _bare(text) in above:
+            largest, best = points, text
+    return best
+
+
+def _points(size: str, style: str) -> int:
+    """How large letters are: as `font size` or as a style says, in pixels; 0 where neither does."""
+    if match := re.fullmatch(r"\+?([1-7])", size):
+        return _FONT_PIXELS[int(match[1]) - 1]
+    match = re.search(r"font(?:-size)?\s*:[^;]{0,30}?(\d{1,3})\s?(px|pt)", style, re.IGNORECASE)
+    return int(match[1]) * (4 if match[2].lower() == "pt" else 3) // 3 if match else 0
 
 
 def _as_a_line(tree: LexborHTMLParser, named: str) -> str:
@@ -130,14 +162,15 @@ def _end_of(text: str, letters: int) -> int:
 def _without_name(named: str, metadata: meta.Metadata) -> str:
     """Take off the paper's name behind the last dash, where the page says that it is the name."""
     cuts = list(_PARTS.finditer(named))
-    names = {
-        _bare(name)
-        for name in (metadata.first("og:site_name", "application-name"), metadata.linked("publisher"))
-        if name
-    }
-    if cuts and cuts[-1].start() >= 4 and _bare(named[cuts[-1].end() :]) in names:
+    if cuts and cuts[-1].start() >= 4 and _bare(named[cuts[-1].end() :]) in _names(metadata):
         return named[: cuts[-1].start()].rstrip()
     return named
+
+
+def _names(metadata: meta.Metadata) -> set[str]:
+    """What the page says the paper is called."""
+    called = (metadata.first("og:site_name", "application-name"), metadata.linked("publisher"))
+    return {_bare(name) for name in called if name}
 
 
 def read_subheads(tree: LexborHTMLParser, body: LexborNode | None, title: str) -> tuple[str, ...]:
@@ -161,6 +194,65 @@ def read_subheads(tree: LexborHTMLParser, body: LexborNode | None, title: str) -
         if lines and 8 <= sum(map(len, lines)) <= 400 and _bare(lines[0]) != _bare(title):
             return lines
     return ()
+
+
+def subheads_below(
+    tree: LexborHTMLParser, body: LexborNode | None, title: str, under: tuple[str, ...]
+) -> tuple[str, ...]:
+    """The lines of what stands right below the headline, if it is a smaller heading, or a date or reporter follows."""
+    wanted = _bare(title)
+    headline = _printed_headline(tree.body, wanted)
+    below = _next_element(headline)
+    if below is None and headline is not None and headline.css_first("h1, h2, h3") is None:
+        below = _next_element(headline.parent)
+    if (
+        body is None
+        or not wanted
+        or below is None
+        or below.css_first("a, img, button, input, li + li + li") is not None
+    ):
+        return ()
+    if body.mem_id in {below.mem_id, *(one.mem_id for one in below.css("*")[:200])}:
+        return ()
+    lines = subhead_lines(below)
+    are_lines = 0 < len(lines) <= _MOST_DASHED and all(
+        _SHORTEST_HEADLINE <= len(line) <= _LONG_PARAGRAPH for line in lines
+    )
+    if not are_lines or any(
+        _NO_SUBHEAD.search(line) or dateline.says_who_or_when(line) or _bare(line) in wanted for line in lines
+    ):
+        return ()
+    is_heading = below.tag in ("h2", "h3", "h4", "h5", "h6")
+    printed = lines_of(below)
+    is_followed = under[: len(printed)] == printed and any(map(dateline.says_who_or_when, under[len(printed) :][:1]))
+    return lines if is_heading or is_followed else ()
+
+
+def _printed_headline(root: LexborNode | None, wanted: str) -> LexborNode | None:
+    """The outermost element that holds the headline and nothing else."""
+    for number, one in enumerate(root.traverse(include_text=True) if root is not None else ()):
+        if number > _MOST_NODES:
+            break
+        begun = _bare((one.text_content or "")[:_LONGEST]) if one.is_text_node else ""
+        if len(begun) < _SHORTEST_BEGINNING or not wanted.startswith(begun):
+            continue
+        found = None
+        for holder in ancestors(one, _MOST_AROUND):
+            said = _bare(inline_text_of(holder))
+            if said == wanted:
+                found = holder
+            elif not wanted.startswith(said):
+                break
+        if found is not None:
+            return found
+    return None
+
+
+def _next_element(node: LexborNode | None) -> LexborNode | None:
+    following = node.next if node is not None else None
+    while following is not None and (not following.is_element_node or following.tag in ("br", "hr", "script", "style")):
+        following = following.next
+    return following
 
 
 def subheads_within(body: LexborNode | None) -> tuple[str, ...]:

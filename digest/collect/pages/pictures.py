@@ -10,7 +10,7 @@ import re
 from selectolax.lexbor import LexborNode
 
 from digest.collect.normalize import clean_line, usable_link
-from digest.collect.pages.blocks import is_marked_caption
+from digest.collect.pages.blocks import NOT_THE_ARTICLE, PICTURE_WORDS, is_marked_caption
 from digest.collect.pages.metadata import Metadata
 from digest.collect.pages.tree import ancestors, attribute, is_hidden, text_of, words_of
 from digest.collect.prose import pixels
@@ -18,12 +18,15 @@ from digest.models.articles import Picture
 
 _SOURCES = ("data-src", "data-original", "data-lazy-src", "data-lazy", "data-echo", "data-url")
 _ORNAMENT = re.compile(
-    r"(?:^|[/_.-])(?:logo|icons?|ico|btn|button|banner|bnr|blank|spacer|loading|pixel|noimg|noimage|no_image|no-image|default|"
+    r"(?:^|[/_.-])(?:logo|icons?|ico|btn|button|banner|bnr|blank|spacer|loading|pixel|noimg|noimage|no_image|no-image|default(?!/files/)|"
     r"dot|bullet|emoticon|sns|kakao|facebook|profile|avatar|ad|ads)(?:[/_.\d-]|$)",
     re.IGNORECASE,
 )
 _CAPTION_WORDS = {"caption", "captions", "cap", "imgcaption", "photocaption", "desc", "txt", "phototext"}
-_SMALLEST, _LONGEST_CAPTION, _MOST_PICTURES = 60, 300, 60
+_BUTTON = re.compile(
+    r"(?:(?:사진|이미지|원본)?\s?(?:확대|크게)\s?(?:보기)?|원본\s?보기|닫기|zoom|enlarge|\d+\s?/\s?\d+)+", re.IGNORECASE
+)
+_SMALLEST, _LONGEST_CAPTION, _MOST_PICTURES, _MOST_BEFORE = 60, 300, 60, 8
 
 
 def lead_picture(root: LexborNode, selector: str, base: str) -> Picture | None:
@@ -65,9 +68,12 @@ def caption_of(image: LexborNode, root: LexborNode) -> str:
             return clean_line(text_of(caption))[:_LONGEST_CAPTION]
         named = next((one for one in box.css("*")[:50] if words_of(one.attributes) & _CAPTION_WORDS), None)
         text = text_of(named) if named is not None else ""
-        if not text and box.tag in ("table", "figure"):
-            text = text_of(box)
-        if text and len(text) <= _LONGEST_CAPTION:
+        around = text_of(box)
+        if not text and (
+            box.tag in ("table", "figure") or words_of(box.attributes) & PICTURE_WORDS or is_marked_caption(around)
+        ):
+            text = around
+        if text and len(text) <= _LONGEST_CAPTION and not _BUTTON.fullmatch(text):
             return text
     following = (image.parent if image.parent is not None and image.parent.mem_id != root.mem_id else image).next
     for _ in range(4):
@@ -87,12 +93,37 @@ def picture_over(body: LexborNode, base: str) -> Picture | None:
     for box in ancestors(body, 2):
         if box.tag in ("body", "html"):
             return None
-        for figure in box.css("figure")[:3]:
-            picture = lead_picture(figure, "", base)
-            caption = figure.css_first("figcaption")
-            if picture is not None and caption is not None:
-                text = clean_line(text_of(caption))[:_LONGEST_CAPTION]
-                return Picture(picture.url, text, picture.width, picture.height)
+        if (picture := captioned_picture(box, base)) is not None:
+            return picture
+    return _named_before(body, base)
+
+
+def _named_before(body: LexborNode, base: str) -> Picture | None:
+    """The picture in a box that is named for one, next to the text or to what wraps it, and before it."""
+    for one in (body, *ancestors(body, 3)):
+        before = one.prev
+        for _ in range(_MOST_BEFORE):
+            if before is None or before.tag in ("h1", "h2"):
+                break
+            if before.is_element_node and _is_box(before) and (picture := lead_picture(before, "", base)) is not None:
+                image = before.css_first("img, amp-img")
+                caption = picture.caption or (caption_of(image, one) if image is not None else "")
+                return Picture(picture.url, caption, picture.width, picture.height)
+            before = before.prev
+    return None
+
+
+def _is_box(node: LexborNode) -> bool:
+    words = words_of(node.attributes)
+    return bool(words & PICTURE_WORDS) and not words & NOT_THE_ARTICLE and node.css_first("a[href] img") is None
+
+
+def captioned_picture(root: LexborNode, base: str) -> Picture | None:
+    """The first picture of a photo story: the first `figure` within `root` that says what it shows."""
+    for figure in root.css("figure")[:3]:
+        picture = lead_picture(figure, "", base)
+        if picture is not None and (caption := text_of(figure.css_first("figcaption"))):
+            return Picture(picture.url, caption[:_LONGEST_CAPTION], picture.width, picture.height)
     return None
 
 

@@ -9,7 +9,7 @@ a heading goes too. Nothing within a sentence is changed. Pure.
 import re
 from dataclasses import dataclass
 
-from digest.collect.pages.blocks import Line
+from digest.collect.pages.blocks import Line, is_masthead
 
 _ADDRESS = r"[A-Za-z0-9][A-Za-z0-9._%+-]{0,63}\s?@\s?[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,4}"
 ADDRESS = re.compile(_ADDRESS)
@@ -45,6 +45,13 @@ _NOTICE = re.compile(
     r"다른\s곳에\s퍼가실\s때|고유\s?링크|이\s?기사(?:를|가)\s?(?:공유|마음에)|퍼가기|출처로\s사용",
     re.IGNORECASE,
 )
+CLOSED = re.compile(
+    r"로그인\s?(?:후|하시면|하셔야|해야|하신|을\s?하|이\s?필요|해\s?주)(?!\s?에?\s?(?:의견|댓글|공감|글))|"
+    r"(?:회원|구독자|독자)\s?(?:전용|만\s?(?:보|읽|이용|열람))|유료\s?(?:회원|구독자?|독자)\S{0,4}\s?(?:전용|만|되시|가입|기사)|"
+    r"(?:log|sign)\s?in\sto\s(?:read|continue|view)|subscri(?:bers?\sonly|be\sto\s(?:read|continue))",
+    re.IGNORECASE,
+)
+"""What a page says that keeps its articles for members."""
 _APPEAL = re.compile(
     r"[▶☞※◎●■▷→⊙☎✉◆#\[(\s'‘]*(?:"
     r"[^.]{0,30}(?:제보(?:를|는|하기|가|합니다|\s?(?:기다|받|전화|메일|문의|이메일|[:：]))|채널\s?(?:추가|구독)|친구\s?(?:추가|맺기)|구독(?:하기|하세요|\s?신청|과)|앱\s?다운로드|"
@@ -55,7 +62,7 @@ _APPEAL = re.compile(
 _LINK_ALONE = re.compile(r"https?://\S{1,500}")
 _TAGS = re.compile(r"(?:#[^\s#]{1,30}[\s,]*)+")
 _LABEL = re.compile(
-    r"광고|AD|ADVERTISEMENT|Advertisement|PR|스폰서|닫기|더보기|전체보기|이전|다음|공유|인쇄|스크랩|목록|위로|가|[가-힣]?가[+-]|[+\-|/·•※▶▲▼\d]{1,4}|글자\s?크기.{0,12}|"
+    r"[-–—\[(<\s]*(?:광고|AD|ADVERTISEMENT|Advertisement|PR|스폰서)[-–—\])>\s]*|닫기|더보기|전체보기|이전|다음|공유|인쇄|스크랩|목록|위로|가|[가-힣]?가[+-]|[+\-|/·•※▶▲▼\d]{1,4}|글자\s?크기.{0,12}|"
     r"기사\s?(?:수정|삭제|등록|입력|원문).{0,25}|(?:등록|입력|수정|승인|작성|발행|송고|최종\s?수정|업데이트|게재|지면)(?:일시?|시간|날짜)?\s?[:：]?\s?\d{4}[^.다]{0,90}|(?:등록|입력|수정|승인|작성|발행|송고|최종\s?수정|업데이트|게재|지면)(?:일시?|시간|날짜)?\s?[:：]?\s?\d{4}.{0,30}|"
     r"\d+\s(?:mins?|minutes?|hours?|days?)\sago.{0,20}|조회\s?수?\s?[:：]?\s?[\d,]+.{0,20}|추천\s?[:：]?\s?\d*|\(?끝\)?|<\s?끝\s?>|Continue\s?Reading.{0,40}|Story\scontinues.{0,20}|"
     r"(?:article|story)\scontinues\sbelow.{0,20}|click\shere.{0,40}|\(?CNN\)?|read\smore[:：].{0,150}|also\sread[:：].{0,150}",
@@ -73,6 +80,7 @@ _LEADS_ELSEWHERE = re.compile(
 # A sentence in the past tense: an article about copyright, not a notice.
 _REPORTS = re.compile(r"[았었였했됐렸갔왔섰냈났졌봤켰혔쳤뒀겼폈셨](?:다|습니다|는데요)[.\s]")
 _MEANT = re.compile(r"\w")
+_MOST_OVER_HEADLINE = 60
 _LATEST_START = 0.4
 _LONGEST_HEADING = 25
 
@@ -104,11 +112,15 @@ def tidy(lines: list[Line], title: str, subheads: tuple[str, ...] = ()) -> Tidie
             if (who and at) or len(text) < 30:
                 continue
         if number < 6 and (line.is_head or line.is_link) and _bare(text) in repeated:
+            if line.is_head and sum(map(len, kept)) < _MOST_OVER_HEADLINE:
+                kept.clear()  # a section, a mark
             continue
         if len(text) > 8 and text in seen:
             continue
         seen.add(text)
         if line.linked > 0.4 * len(text) and _LEADS_ELSEWHERE.match(text):
+            continue
+        if is_masthead(text):
             continue
         if not (line.is_link or _LABEL.fullmatch(text) or not _MEANT.search(text) or _heads_links(lines, number)):
             kept.append(text)
@@ -125,7 +137,7 @@ def _heads_links(lines: list[Line], number: int) -> bool:
 def _ends_article(text: str, reached: float, *, has_text: bool) -> bool:
     if not has_text or reached < _LATEST_START:
         return False
-    if len(text) < 60 and _ENDS_IT.fullmatch(text):
+    if len(text) < 60 and (_ENDS_IT.fullmatch(text) or (CLOSED.search(text) and not _REPORTS.search(text))):
         return True
     return len(text) < 300 and _is_only_notice(text)
 

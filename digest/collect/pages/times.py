@@ -29,6 +29,9 @@ _PUBLISHED = re.compile(rf"(?:Published|Posted|Registered|Input)\s?{_ENGLISH}")
 _UPDATED = re.compile(rf"(?:Updated|Modified|Last\s(?:updated|modified))\s?{_ENGLISH}")
 _FOR_MACHINES = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:")
 _SHORT_YEAR = re.compile(r"(?<!\d)(\d{2})-(\d{2})-(\d{2}) (\d{1,2}:\d{2})(?!\d)")  # boards print 24-08-08 13:00
+# When the paper itself was registered, which stands below every page.
+_MASTHEAD = re.compile(r"등록\s?번호|발행|편집인|제호|사업자|청소년|[가-힣]{1,3},?\s?(?:아|다|라)\s?\d{4,5}")
+_AROUND = 60  # letters
 _MARKED = (("data-date-time", "data-modify-date-time"), ("data-published", "data-modified"))
 _PUBLISHED_NAMES = (
     "article:published_time", "datepublished", "og:article:published_time", "article.published", "pubdate",
@@ -128,8 +131,11 @@ def _first(offered: list[tuple[str, str]], zone: ZoneInfo, doubts: list[str]) ->
 
 
 def _printed(form: re.Pattern[str], text: str, zone: ZoneInfo) -> datetime | None:
-    match = form.search(text)
-    return read_date(_plain(match[1]), zone).at if match else None
+    for match in form.finditer(text):
+        around = text[max(0, match.start() - _AROUND) : match.start()], text[match.end() : match.end() + _AROUND]
+        if ":" in match[1] or not any(map(_MASTHEAD.search, around)):
+            return read_date(_plain(match[1]), zone).at
+    return None
 
 
 def _is_better(shown: datetime, named: datetime, zone: ZoneInfo) -> bool:
