@@ -18,7 +18,7 @@ from digest.collect.following import follow
 from digest.collect.memory import Memory
 from digest.collect.politeness import HostQueue
 from digest.collect.reader import Reader
-from digest.collect.source import Parsed
+from digest.collect.source import NOTHING_KNOWN, Known, Parsed
 from digest.config import Settings
 from digest.database.identity import keys_of
 from digest.errors import DigestError
@@ -139,7 +139,7 @@ def _unchanged(source: Source, remembered: Memory, answer: Page | Unchanged) -> 
 
 async def _read_new(gatherer: Gatherer, source: Source, page: Page, remembered: Memory, body: bytes) -> Gathered:
     spec, before = source.spec, memory.entries_of(remembered)
-    known = () if spec.purpose is Purpose.MOST_READ else tuple(before)
+    known = Known(() if spec.purpose is Purpose.MOST_READ else tuple(before), remembered.is_plain)
     parsed = await _read(gatherer, spec, page, known)
     marks = [memory.marks(keys_of(one)) for one in parsed.articles]
     kept = {key: before[key] for key in parsed.known}
@@ -155,7 +155,8 @@ async def _read_new(gatherer: Gatherer, source: Source, page: Page, remembered: 
         now_remembered = Memory(remembered.settings, quiet_seconds=quiet_seconds)
         page = replace(page, etag=None, last_modified=None)
     else:
-        now_remembered = Memory(remembered.settings, body, quiet_seconds, memory.packed_entries(entries))
+        is_plain = remembered.is_plain if parsed.known else parsed.is_plain
+        now_remembered = Memory(remembered.settings, body, quiet_seconds, memory.packed_entries(entries), is_plain)
     return Gathered(
         source,
         found=parsed.articles,
@@ -168,7 +169,7 @@ async def _read_new(gatherer: Gatherer, source: Source, page: Page, remembered: 
     )
 
 
-async def _read(gatherer: Gatherer, spec: SourceSpec, page: Page, known: tuple[str, ...] = ()) -> Parsed:
+async def _read(gatherer: Gatherer, spec: SourceSpec, page: Page, known: Known = NOTHING_KNOWN) -> Parsed:
     """Read a document and those it names; articles without a section get the source's own."""
     parsed = await _read_one(gatherer, spec, page, known)
     if parsed.next_urls:
@@ -182,7 +183,7 @@ async def _read(gatherer: Gatherer, spec: SourceSpec, page: Page, known: tuple[s
     return replace(parsed, articles=with_sections)
 
 
-async def _read_one(gatherer: Gatherer, spec: SourceSpec, page: Page, known: tuple[str, ...]) -> Parsed:
+async def _read_one(gatherer: Gatherer, spec: SourceSpec, page: Page, known: Known) -> Parsed:
     return await gatherer.reader.read(
         spec.type,
         page.body,
@@ -202,6 +203,6 @@ async def _with_further(gatherer: Gatherer, spec: SourceSpec, page: Page, first:
             further = await _ask(gatherer, url, None)
         if not isinstance(further, Page):
             raise AssertionError("a fetch without conditions is never unchanged")  # noqa: TRY004 (no caller's mistake)
-        return await _read_one(gatherer, spec, further, ())
+        return await _read_one(gatherer, spec, further, NOTHING_KNOWN)
 
     return replace(await follow(first, page.url, get), keys=())

@@ -1,9 +1,9 @@
 """What is remembered of a source's last document, so that the next one costs little.
 
 Kept in one column of the source's row: a digest of the settings it was read with, a digest of its bytes, how long it
-asked to be left alone, and for each entry its key (see `scan`) with short forms of the marks its article is known by.
-With other settings, in another release, in another zone everything is forgotten, and the document read as if for the
-first time. 32 bytes an entry: fifty entries are 1.6 kB.
+asked to be left alone, whether its entries are plain (`sources.feed_plain`), and for each entry its key (see `scan`)
+with short forms of the marks its article is known by. With other settings, in another release, in another zone
+everything is forgotten, and the document read as if for the first time. 32 bytes an entry: fifty entries are 1.6 kB.
 
 A document in which two articles share a mark is remembered without its entries: whether a mark is one is decided by
 looking at all articles at once (`database.identity`). For the same reason a new article that shares a mark with a
@@ -19,11 +19,11 @@ from digest import __version__
 from digest.database.identity import Keys
 from digest.models.sources import SourceSpec
 
-_FORMAT = 2  # one more whenever what is read of a document changes within a release
+_FORMAT = 3  # one more whenever what is read of a document changes within a release
 _SHORT = 8
 _DIGITS = 2 * _SHORT  # of a short key, in hexadecimal
 _NONE = "0" * _DIGITS
-_HEAD = struct.Struct(f">{_SHORT}s{2 * _SHORT}sI")
+_HEAD = struct.Struct(f">{_SHORT}s{2 * _SHORT}sI?")
 _ENTRY_DIGITS = 4 * _DIGITS
 
 
@@ -38,6 +38,7 @@ class Memory:
     body: bytes = bytes(2 * _SHORT)
     quiet_seconds: int = 0
     entries: bytes = b""
+    is_plain: bool = False
 
     @property
     def count(self) -> int:
@@ -90,12 +91,12 @@ def packed_entries(entries: Mapping[str, str]) -> bytes:
 
 def packed(memory: Memory) -> bytes:
     """Return the bytes to keep."""
-    return _HEAD.pack(memory.settings, memory.body, memory.quiet_seconds) + memory.entries
+    return _HEAD.pack(memory.settings, memory.body, memory.quiet_seconds, memory.is_plain) + memory.entries
 
 
 def unpacked(kept: bytes | None, settings: bytes) -> Memory:
     """Return what is remembered; nothing if it was made with other `settings`, or is no memory of ours."""
     if kept is None or 2 * (len(kept) - _HEAD.size) % _ENTRY_DIGITS or not kept.startswith(settings):
         return Memory(settings)
-    _, body, quiet_seconds = _HEAD.unpack_from(kept)
-    return Memory(settings, body, quiet_seconds, kept[_HEAD.size :])
+    _, body, quiet_seconds, is_plain = _HEAD.unpack_from(kept)
+    return Memory(settings, body, quiet_seconds, kept[_HEAD.size :], is_plain)

@@ -16,7 +16,6 @@ import sys
 import traceback
 from asyncio.subprocess import Process
 from collections import deque
-from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from types import TracebackType
 from typing import Any, BinaryIO, Self
@@ -27,7 +26,7 @@ from pydantic import TypeAdapter
 from digest import child
 from digest.collect.page import read_page
 from digest.collect.pages.families import Selectors
-from digest.collect.source import Options, Parsed
+from digest.collect.source import NOTHING_KNOWN, Known, Options, Parsed
 from digest.collect.sources import SOURCE_TYPES, feed
 from digest.errors import DigestError, SourceUnreadableError, TryLaterError
 from digest.events import failure
@@ -96,13 +95,13 @@ class Reader:
         zone: ZoneInfo,
         *,
         options: Options = (),
-        known: Collection[str] = (),
+        known: Known = NOTHING_KNOWN,
     ) -> Parsed:
         """Have the source type `type_` read `body`; raises `SourceUnreadableError`.
 
-        Articles whose keys are `known` may be left out; `Parsed.known` names them.
+        Articles that are `known` may be left out; `Parsed.known` names them.
         """
-        question = [type_, content_type, url, zone.key, options, list(known)]
+        question = [type_, content_type, url, zone.key, options, list(known.keys), known.is_plain]
         return _PARSED.validate_json(await self._answer_to(question, body))
 
     async def read_page(
@@ -217,12 +216,14 @@ def serve(questions: BinaryIO, answers: BinaryIO) -> None:
 
 
 def _read(head: list[Any], body: bytes) -> bytes:  # Any: what the parent wrote
-    type_, content_type, url, zone, options, known = head
+    type_, content_type, url, zone, options, *rest = head
     try:
         if type_ == _A_PAGE:
             return _PAGE.dump_json(read_page(body, content_type, url, ZoneInfo(zone), Selectors(**dict(options))))
-        if known and type_ == "feed":  # the one type that can be read in part
-            return _PARSED.dump_json(feed.read_new(body, content_type, url, ZoneInfo(zone), frozenset(known)))
+        keys, is_plain = rest
+        if keys and type_ == "feed":  # the one type that can be read in part
+            known = Known(frozenset(keys), is_plain)
+            return _PARSED.dump_json(feed.read_new(body, content_type, url, ZoneInfo(zone), known))
         given = tuple((name, value) for name, value in options)
         return _PARSED.dump_json(SOURCE_TYPES[type_].read(body, content_type, url, ZoneInfo(zone), given))
     except SourceUnreadableError as error:

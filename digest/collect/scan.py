@@ -7,8 +7,9 @@ parser that feedparser itself asks first, with no more than the names of element
 
 In doubt is whatever is not well-formed (feedparser reads that by rules of its own), entries within entries, entries in
 several places or more of them than are read at all. A key is a digest of an entry's bytes and of all that its meaning
-hangs on outside of it: names and attributes of the elements around it, namespaces, the document's address. So a key
-that was seen before stands for an article that was read before. What an entry means, feedparser says. Pure.
+hangs on outside of it: names and attributes of the elements around it, namespaces, the document's address; and of how
+often the document asks to be fetched. So a key that was seen before stands for an article that was read before. What
+an entry means, feedparser says. Pure.
 """
 
 import hashlib
@@ -25,11 +26,24 @@ _TAG = re.compile(rb"<([^\s/>]+)")
 _FIRST = re.compile(rb"<((?:[^\s<>/:]+:)?(?i:item|entry))(?=[\s>])")
 _BLANKS = re.compile(rb"\s*")
 _SECTION = b"<![CDATA["
+_HOW_OFTEN = re.compile(rb"<(?:ttl|[^\s<>/:]+:update\w+)[^<]*")  # it asks to be fetched
 # What RSS says of a whole feed in a plain text of its own: no entry's meaning hangs on it.
 _ABOUT_ALL = re.compile(
     rb"<(title|link|description|language|copyright|generator|lastBuildDate|pubDate|docs|managingEditor|webMaster)>"
     rb"(?:[^<]*|<!\[CDATA\[[^<\]]*\]\]>)</\1>\s*"
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """What stands around all entries of a feed, and their meaning hangs on.
+
+    `path` are the names and attributes (one after the other) of the elements down to an entry, `namespaces` the
+    declarations in the order of the document: prefix, address, and how many elements they stand in.
+    """
+
+    path: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    namespaces: tuple[tuple[str | None, str | None, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +53,12 @@ class Cut:
     body: bytes
     keys: tuple[str, ...]
     spans: tuple[tuple[int, int], ...]
+    outside: Outside
+
+    def entry(self, number: int) -> str:
+        """Return the text of an entry. Raises `UnicodeDecodeError`."""
+        start, end = self.spans[number]
+        return self.body[start:end].decode()
 
     def without(self, known: Collection[str]) -> str:
         """Return the document without the entries whose keys are `known`, and without what it says of itself.
@@ -68,7 +88,7 @@ def cut(text: str, about: str) -> Cut | None:
         spans = scanner.spans(body)
     except (expat.ExpatError, UnicodeEncodeError, _DoubtError):
         return None
-    return Cut(body, _keys(body, spans, scanner.around, about), tuple(spans))
+    return _cut(body, spans, scanner.outside, about)
 
 
 def cut_known(body: bytes, about: str) -> Cut | None:
@@ -76,8 +96,8 @@ def cut_known(body: bytes, about: str) -> Cut | None:
 
     `body` is thought to be UTF-8. The proof is complete when every entry that is left out is known (an entry of a
     well-formed document, with the same around it), the rest is UTF-8, and feedparser finds it well-formed with just
-    the entries that are left. Entries must stand side by side with nothing but blanks between them, without comments
-    and namespaces of their own; None otherwise.
+    the entries that are left, or these are so plain that they cannot be otherwise. Entries must stand side by side
+    with nothing but blanks between them, without comments and namespaces of their own; None otherwise.
     """
     try:
         spans, head_end, name = _entry_spans(body)
@@ -87,12 +107,16 @@ def cut_known(body: bytes, about: str) -> Cut | None:
             return None
     except (expat.ExpatError, _DoubtError):
         return None
-    return Cut(body, _keys(body, spans, scanner.around, about), tuple(spans))
+    return _cut(body, spans, scanner.outside, about)
 
 
-def _keys(body: bytes, spans: list[tuple[int, int]], around: str, about: str) -> tuple[str, ...]:
-    start_with = hashlib.sha256(f"{about}\x00{around}".encode("utf-8", "replace")).digest()
-    begun = hashlib.sha256(start_with)
+def _cut(body: bytes, spans: list[tuple[int, int]], outside: Outside, about: str) -> Cut:
+    how_often = _HOW_OFTEN.findall(body, 0, spans[0][0]) if spans else []
+    return Cut(body, _keys(body, spans, f"{about}\x00{outside}{how_often}"), tuple(spans), outside)
+
+
+def _keys(body: bytes, spans: list[tuple[int, int]], about: str) -> tuple[str, ...]:
+    begun = hashlib.sha256(hashlib.sha256(about.encode("utf-8", "replace")).digest())
     keys = []
     for start, end in spans:
         digest = begun.copy()
@@ -149,16 +173,16 @@ class _Scanner:
         self._parser.ordered_attributes = True
         self._is_entry: dict[str, bool] = {}
         self._path: list[tuple[str, tuple[str, ...]]] = []
-        self._namespaces: list[tuple[str | None, str | None]] = []
+        self._namespaces: list[tuple[str | None, str | None, int]] = []
         self._inside = 0  # how deep within an entry
         self._starts: list[int] = []
         self._ends: list[int] = []
         self._where: list[tuple[str, tuple[str, ...]]] | None = None
 
     @property
-    def around(self) -> str:
+    def outside(self) -> Outside:
         """All outside of the entries that their meaning hangs on."""
-        return repr((self._where, self._namespaces))
+        return Outside(tuple(self._where or ()), tuple(self._namespaces))
 
     def spans(self, body: bytes) -> list[tuple[int, int]]:
         """Return where the entries are. Raises `expat.ExpatError` and `_DoubtError`."""
@@ -170,7 +194,7 @@ class _Scanner:
 
     def _namespace(self, prefix: str | None, uri: str | None) -> None:
         if not self._inside:
-            self._namespaces.append((prefix, uri))
+            self._namespaces.append((prefix, uri, len(self._path)))
 
     def _start(self, name: str, attributes: list[str]) -> None:
         is_entry = self._is_entry.get(name)

@@ -9,6 +9,7 @@ An article's title is "" where the document names only its address (a plain site
 Such an article carries the doubt `UNTITLED`, and whoever stores it must not let it into an edition before that.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -33,6 +34,7 @@ class Parsed:
     a sitemap. `feeds` are the addresses of feeds that a web page names. `keys` has one key for each article, where the
     document could be cut surely (see `scan`), and `known` are the keys that were left out unread because they were
     known. `quiet_seconds` is how long the document itself asks not to be fetched again (0: it says nothing).
+    `is_plain`: later entries of it may be read plainly (`sources.feed_plain`), by the judgement of feedparser.
     """
 
     kind: str
@@ -44,6 +46,18 @@ class Parsed:
     keys: tuple[str, ...] = ()
     known: tuple[str, ...] = ()
     quiet_seconds: int = 0
+    is_plain: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What earlier readings of a document brought: the `keys` of its entries, and its `Parsed.is_plain`."""
+
+    keys: Collection[str] = ()
+    is_plain: bool = False
+
+
+NOTHING_KNOWN = Known()
 
 
 class SourceType(Protocol):

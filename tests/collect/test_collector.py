@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 
 from digest import events
-from digest.collect import collector, pictures
+from digest.collect import collector, memory, pictures
 from digest.collect.reader import Reader
 from digest.collect.sources import feed
 from digest.database import Database, alerts, arrivals, articles, most_read, pages, sources
@@ -363,6 +363,22 @@ async def test_known_articles_are_not_read_again_and_changed_ones_are(
     room.paper.serve(rss(item(4), item(3), item(2, title="고친 제목"), item(1)))
     third = await room.collect(database, clock)
     assert [(one.found, one.new, one.revised) for one in (second, third)] == [(3, 2, 1), (4, 0, 0)]
+
+
+async def test_that_a_feed_is_plain_is_remembered_until_all_of_it_is_read_again(
+    room: Room, database: Database, clock: StoppedClock
+) -> None:
+    """feedparser judged it when it read the whole; an attribute around the entries makes all of them unknown."""
+    await room.provision(database, clock)
+    judged = []
+    for document in (rss(item(1)), rss(item(2), item(1)), rss(item(1)).replace("<channel>", '<channel xml:lang="ko">')):
+        room.paper.serve(document)
+        await room.collect(database, clock)
+        async with database.begin() as connection:
+            source = await sources.get_source(connection, "gaon")
+        remembered = memory.unpacked(source.memory, (source.memory or b"")[:8])
+        judged.append((remembered.is_plain, remembered.count))
+    assert judged == [(True, 1), (True, 2), (False, 1)]
 
 
 async def test_a_source_with_other_settings_is_read_wholly(room: Room, database: Database, clock: StoppedClock) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from digest.collect import prose, scan, xmltext
 from digest.collect.charset import decode
-from digest.collect.source import Parsed
+from digest.collect.source import Known, Parsed
 from digest.collect.sources import feed, feed_expat
 from digest.errors import SourceUnreadableError
 from tests.collect.paper import item, rss
@@ -19,13 +19,13 @@ SEOUL = ZoneInfo("Asia/Seoul")
 URL = "https://paper.example/rss"
 
 
-def read(body: bytes, known: tuple[str, ...] = ()) -> Parsed:
-    return feed.read_new(body, "text/xml", URL, SEOUL, frozenset(known))
+def read(body: bytes, known: tuple[str, ...] = (), *, is_plain: bool = False) -> Parsed:
+    return feed.read_new(body, "text/xml", URL, SEOUL, Known(known, is_plain))
 
 
 def test_both_ways_give_the_same_articles_on_every_sample(samples: Path) -> None:
     """Every second entry known, then all but the first: what is left is read as in the whole document."""
-    in_part = 0
+    in_part = plain = 0
     for path in sorted((samples / "feeds").rglob("*")):
         if not path.is_file() or path.name.endswith((".md", "MANIFEST.json")):
             continue
@@ -34,14 +34,16 @@ def test_both_ways_give_the_same_articles_on_every_sample(samples: Path) -> None
         except SourceUnreadableError:
             continue
         for known in (whole.keys[::2], whole.keys[1:]):
-            part = read(path.read_bytes(), known)
+            part = read(path.read_bytes(), known, is_plain=whole.is_plain)
             if not part.known:
                 assert part.articles == whole.articles, path.name
                 continue
             in_part += 1
+            plain += not part.kind
             left = [one for one, key in zip(whole.articles, whole.keys, strict=True) if key not in known]
             assert list(part.articles) == left, path.name
     assert in_part > 50
+    assert plain > 50
 
 
 def test_what_feedparser_and_the_html_parser_are_spared_changes_no_article(
@@ -124,11 +126,12 @@ def test_a_key_depends_on_all_that_gives_an_entry_its_meaning() -> None:
         (document.replace("<channel>", '<channel xml:base="https://other.example/">'), URL),
         (document.replace("purl.org/dc/elements", "purl.org/other"), URL),
         (document.replace("소식", "소문"), URL),
+        (document.replace("<item>", "<ttl>60</ttl><item>"), URL),
     ):
         found = scan.cut(text, about)
         assert found is not None
         keys.add(found.keys)
-    assert len(keys) == 5
+    assert len(keys) == 6
 
 
 def test_the_quick_cut_is_the_sure_one_or_none_on_every_sample(samples: Path) -> None:

@@ -1,7 +1,8 @@
 """Source type `feed`: RSS 0.9x, 1.0 and 2.0, Atom 0.3 and 1.0, JSON Feed.
 
 Decode → look what it is → for XML: cut out what is known (see `scan`), which the usual document needs not be decoded
-for; where that is in doubt repair, and cut to the newest articles → parse with feedparser → one `FoundArticle` each.
+for; where that is in doubt repair, and cut to the newest articles → parse with feedparser, or by `feed_plain` where
+feedparser found a source's entries to be so plain → one `FoundArticle` each.
 feedparser gets UTF-8 bytes that we made, never an address or a text: those it would open. Its sanitiser and its
 resolving of links inside HTML stay off; no HTML survives here (see `prose`). Its date readers are silenced, ours read
 the text of the date. A document that is something else is refused by its name; a web page, with the feed it links to.
@@ -9,7 +10,7 @@ the text of the date. A document that is something else is refused by its name; 
 
 import re
 import time
-from collections.abc import Callable, Set
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urljoin
@@ -22,9 +23,10 @@ from digest.collect import scan, xmltext
 from digest.collect.charset import decode
 from digest.collect.dates import read_date
 from digest.collect.normalize import clean_title
-from digest.collect.source import MAX_ARTICLES, Options, Parsed
-from digest.collect.sources import feed_entry, feed_expat, feed_json
+from digest.collect.source import MAX_ARTICLES, NOTHING_KNOWN, Known, Options, Parsed
+from digest.collect.sources import feed_entry, feed_expat, feed_json, feed_plain
 from digest.errors import SourceUnreadableError
+from digest.models.articles import FoundArticle
 
 Document = Any  # feedparser's own; its package has no types
 _PAGES = {"html", "head", "body", "title", "meta", "script"}
@@ -40,12 +42,12 @@ _UNREAD = time.struct_time((1970, 1, 1, 0, 0, 0, 3, 1, 0))
 
 def read(body: bytes, content_type: str, url: str, zone: ZoneInfo, options: Options = ()) -> Parsed:  # noqa: ARG001 (the contract; a feed has none)
     """Return what the feed holds, or raise `SourceUnreadableError` saying what it is instead."""
-    return read_new(body, content_type, url, zone, frozenset())
+    return read_new(body, content_type, url, zone, NOTHING_KNOWN)
 
 
-def read_new(body: bytes, content_type: str, url: str, zone: ZoneInfo, known: Set[str]) -> Parsed:
-    """As `read`, but leave out articles whose keys are `known` from an earlier reading, if that can be done surely."""
-    is_usual = _USUAL.match(body) if known and _USUAL_TYPE.fullmatch(content_type) else None
+def read_new(body: bytes, content_type: str, url: str, zone: ZoneInfo, known: Known) -> Parsed:
+    """As `read`, but leave out articles that are `known` from an earlier reading, if that can be done surely."""
+    is_usual = _USUAL.match(body) if known.keys and _USUAL_TYPE.fullmatch(content_type) else None
     # Then it need not be decoded to know what is new in it, and what comes of that is without doubts.
     if is_usual and (part := _read_known(body[is_usual.end() :], url, zone, known)) is not None:
         return part
@@ -61,7 +63,7 @@ def read_new(body: bytes, content_type: str, url: str, zone: ZoneInfo, known: Se
     if rooted is None:
         raise SourceUnreadableError(_says_other(text))
     doubts = (*decoded.doubts, *rooted.doubts)
-    if known and not is_usual and (part := _read_known(_bytes(rooted.text), url, zone, known)) is not None:
+    if known.keys and not is_usual and (part := _read_known(_bytes(rooted.text), url, zone, known)) is not None:
         return _with_doubts(part, doubts)
     whole = scan.cut(rooted.text, url)  # well-formed: there is nothing to repair
     if whole is None:
@@ -85,7 +87,7 @@ class _Reading:
     is_clean: bool
 
 
-def _read_known(body: bytes, url: str, zone: ZoneInfo, known: Set[str]) -> Parsed | None:
+def _read_known(body: bytes, url: str, zone: ZoneInfo, known: Known) -> Parsed | None:
     """Read what is not known of a document most of which is; None where that is not sure, or nothing is known."""
     whole = scan.cut_known(body, url)
     if whole is None:
@@ -96,28 +98,48 @@ def _read_known(body: bytes, url: str, zone: ZoneInfo, known: Set[str]) -> Parse
         return None
 
 
-def _read_cut(whole: scan.Cut, url: str, zone: ZoneInfo, known: Set[str]) -> Parsed:
+def _read_cut(whole: scan.Cut, url: str, zone: ZoneInfo, known: Known) -> Parsed:
     """Read the entries that are not known; all of them if feedparser sees anything else in that than we do."""
     if (part := _read_part(whole, url, zone, known)) is not None:
         return part
     reading = _parse(xmltext.numbered_captions(whole.body.decode()), url, zone)
     if not reading.is_clean or reading.entries != len(whole.keys):
         return reading.parsed
-    return replace(reading.parsed, keys=tuple(whole.keys[position] for position in reading.positions))
+    texts, articles = [whole.entry(position) for position in reading.positions], reading.parsed.articles
+    is_plain = feed_plain.agrees(
+        texts, whole.outside, articles, lambda entry: feed_entry.read(entry, url, zone, is_atom=False)
+    )
+    keys = tuple(whole.keys[position] for position in reading.positions)
+    return replace(reading.parsed, keys=keys, is_plain=is_plain)
 
 
-def _read_part(whole: scan.Cut, url: str, zone: ZoneInfo, known: Set[str]) -> Parsed | None:
+def _read_part(whole: scan.Cut, url: str, zone: ZoneInfo, known: Known) -> Parsed | None:
     """Read the entries that are not known; None if feedparser sees anything else in that than we do, or none is."""
-    left_out = tuple(key for key in whole.keys if key in known)
+    left_out = tuple(key for key in whole.keys if key in known.keys)
     if not left_out:
         return None
     if len(left_out) == len(whole.keys):
         return Parsed("", "", (), known=left_out)
-    keys = [key for key in whole.keys if key not in known]
-    reading = _parse(xmltext.numbered_captions(whole.without(known)), url, zone)
-    if not reading.is_clean or reading.entries != len(keys):
+    new = [number for number, key in enumerate(whole.keys) if key not in known.keys]
+    reading = _read_plainly(whole, new, url, zone) if known.is_plain else None
+    if reading is None:
+        reading = _parse(xmltext.numbered_captions(whole.without(known.keys)), url, zone)
+    if not reading.is_clean or reading.entries != len(new):
         return None
-    return replace(reading.parsed, keys=tuple(keys[position] for position in reading.positions), known=left_out)
+    keys = tuple(whole.keys[new[position]] for position in reading.positions)
+    return replace(reading.parsed, keys=keys, known=left_out)
+
+
+def _read_plainly(whole: scan.Cut, numbers: list[int], url: str, zone: ZoneInfo) -> _Reading | None:
+    """Read these entries without feedparser; None if one of them is not as plain as that."""
+    entries = []
+    for number in numbers:
+        entry = feed_plain.read(whole.entry(number), whole.outside)
+        if entry is None:
+            return None
+        entries.append(entry)
+    articles, positions, doubts = _articles(entries, url, zone)
+    return _Reading(Parsed("", "", articles, doubts), positions, len(entries), is_clean=True)
 
 
 def _bytes(text: str) -> bytes:
@@ -134,18 +156,26 @@ def _parse(text: str, url: str, zone: ZoneInfo) -> _Reading:
     entries = document.entries[:MAX_ARTICLES]
     if not document.version and not entries:
         raise SourceUnreadableError("This is no feed that can be read: no version and no articles are in it.")
-    articles, positions = [], []
+    articles, positions, left_out = _articles(entries, url, zone, is_atom=document.version.startswith("atom"))
+    title = clean_title(document.feed.get("title", ""))
+    kind, quiet_seconds = document.version or "rss", _quiet_seconds(document.feed)
+    parsed = Parsed(kind, title, articles, (*doubts, *left_out), quiet_seconds=quiet_seconds)
+    return _Reading(parsed, positions, len(document.entries), is_clean)
+
+
+def _articles(
+    entries: list[feed_entry.Entry], url: str, zone: ZoneInfo, *, is_atom: bool = False
+) -> tuple[tuple[FoundArticle, ...], tuple[int, ...], tuple[str, ...]]:
+    """Return the articles, which entry each one is, and what there is to say of those that are none."""
+    articles, positions, doubts = [], [], []
     for position, entry in enumerate(entries):
-        found = feed_entry.read(entry, url, zone, is_atom=document.version.startswith("atom"))
+        found = feed_entry.read(entry, url, zone, is_atom=is_atom)
         if isinstance(found, str):
             doubts.append(f"article {position + 1} was left out: {found}")
         else:
             articles.append(found)
             positions.append(position)
-    title = clean_title(document.feed.get("title", ""))
-    kind, quiet_seconds = document.version or "rss", _quiet_seconds(document.feed)
-    parsed = Parsed(kind, title, tuple(articles), tuple(doubts), quiet_seconds=quiet_seconds)
-    return _Reading(parsed, tuple(positions), len(document.entries), is_clean)
+    return tuple(articles), tuple(positions), tuple(doubts)
 
 
 def _quiet_seconds(about: Document) -> int:
