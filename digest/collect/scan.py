@@ -13,6 +13,7 @@ an entry means, feedparser says. Pure.
 """
 
 import hashlib
+import itertools
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -136,33 +137,45 @@ def _entry_spans(body: bytes) -> tuple[list[tuple[int, int]], int, bytes]:
         raise _DoubtError  # comments and the like may hold what looks like a tag
     name, start = first[1], first.start()
     end_tag, start_tag = b"</" + name + b">", re.compile(b"<" + name + rb"(?:\s[^<>]*)?>")
-    next_tag, gap = b"<" + name + b">", 0  # how the next entry begins if it stands as the one before it did
+    has_sections = has_marks and _SECTION in body
+    pieces = body[start:].split(end_tag)[:-1]
+    if 0 < len(pieces) <= MAX_ARTICLES and (alike := _alike(pieces, start, name, has_sections=has_sections)):
+        return alike, start + len(name) + 2, name
     spans: list[tuple[int, int]] = []
-    end, is_in_section, has_sections = start, False, has_marks and _SECTION in body
-    is_usual = body.startswith(next_tag, start)
-    for piece in body[start:].split(end_tag)[:-1]:
+    end, is_in_section = start, False
+    for piece in pieces:
         end += len(piece) + len(end_tag)
         if has_sections:
             opened, closed = piece.rfind(_SECTION), piece.rfind(b"]]>")
             is_in_section = opened > closed or (is_in_section and closed < 0)
             if is_in_section:  # an end tag in a marked section is text
                 continue
-        if not is_usual:
-            tag = start_tag.match(body, start)
-            if tag is None:
-                break
-            if b"xmlns" in tag[0]:
-                raise _DoubtError
+        tag = start_tag.match(body, start)
+        if tag is None:
+            break
+        if b"xmlns" in tag[0]:
+            raise _DoubtError
         spans.append((start, end))
-        is_usual = body.startswith(next_tag, end)
-        if is_usual:
-            start = end + gap
-            continue
         start = _BLANKS.match(body, end).end()  # type: ignore[union-attr]  # it always matches
-        next_tag, gap = body[end:start] + b"<" + name + b">", start - end
     if not spans or is_in_section or len(spans) > MAX_ARTICLES:
         raise _DoubtError
     return spans, body.index(b">", first.end()) + 1, name
+
+
+def _alike(pieces: list[bytes], start: int, name: bytes, *, has_sections: bool) -> list[tuple[int, int]] | None:
+    """Return where the entries are if all stand alike: the same start tag behind the same blanks, no open section.
+
+    `pieces` are what stands between end tags, from `start` on. So it is with most newspapers' feeds.
+    """
+    tag = b"<" + name + b">"
+    blanks = _BLANKS.match(pieces[1])[0] if len(pieces) > 1 else b""  # type: ignore[index]  # it always matches
+    if not pieces[0].startswith(tag) or not all(piece.startswith(blanks + tag) for piece in pieces[1:]):
+        return None
+    if has_sections and any(piece.rfind(_SECTION) > piece.rfind(b"]]>") for piece in pieces):
+        return None
+    ends = list(itertools.accumulate([len(piece) + len(tag) + 1 for piece in pieces], initial=start))
+    gap = len(blanks)
+    return [(start, ends[1]), *((begun + gap, end) for begun, end in itertools.pairwise(ends[1:]))]
 
 
 class _Scanner:
