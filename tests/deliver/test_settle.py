@@ -35,26 +35,27 @@ async def test_an_edition_with_nothing_left_is_done(database: Database, clock: S
 
 async def test_a_dead_workers_mails_are_settled_by_kind(database: Database, clock: StoppedClock) -> None:
     """The edition prefers a gap, the alert a double."""
-    await ledger.make_edition(database, at=clock(), readers=1)
+    await ledger.make_edition(database, at=clock(), readers=2)
     await ledger.make_single(database, at=clock())
-    await _put_on_the_wire(database, clock, Lane.BULK, 1)
+    await _put_on_the_wire(database, clock, Lane.BULK, 2)
     await _put_on_the_wire(database, clock, Lane.FIRST, 1)
 
     assert (await settle(database, now=clock())).uncertain == 0
     clock.advance(seconds=31)
     settled = await settle(database, now=clock())
 
-    assert (settled.uncertain, settled.requeued) == (1, 1)
-    assert await ledger.states(database) == {DeliveryState.UNCERTAIN: 1, DeliveryState.QUEUED: 1}
+    assert (settled.uncertain, settled.requeued) == (2, 1)
+    assert await ledger.states(database) == {DeliveryState.UNCERTAIN: 2, DeliveryState.QUEUED: 1}
 
 
 async def test_an_edition_past_its_deadline_is_held_and_a_person_told(database: Database, clock: StoppedClock) -> None:
     """Old news is never sent by surprise: not even to those who only waited for the relay."""
-    edition = await ledger.make_edition(database, at=clock(), readers=4)
+    edition = await ledger.make_edition(database, at=clock(), readers=5)
     await ledger.set_deliveries(database, edition.delivery_ids[:1], state=DeliveryState.ACCEPTED)
-    await ledger.set_deliveries(
-        database, edition.delivery_ids[1:2], state=DeliveryState.DEFERRED, attempts=1, attempted_at=clock()
-    )
+    tried = {"state": DeliveryState.DEFERRED, "attempts": 1, "attempted_at": clock()}
+    later = {"deadline_at": clock() + timedelta(hours=5)}  # for a reader's hour of one's own
+    await ledger.set_deliveries(database, edition.delivery_ids[1:2], **tried)
+    await ledger.set_deliveries(database, edition.delivery_ids[4:], **tried, **later)
     clock.advance(hours=3)
 
     settled = await settle(database, now=clock())
@@ -67,11 +68,12 @@ async def test_an_edition_past_its_deadline_is_held_and_a_person_told(database: 
         DeliveryState.ACCEPTED: 1,
         DeliveryState.DROPPED: 1,  # tried in time, and now too late
         DeliveryState.QUEUED: 2,  # never tried: for a person to decide
+        DeliveryState.DEFERRED: 1,  # not too late for this one, but held with the rest
     }
     async with database.read() as connection:
         [alert] = await alerts.list_open(connection)
     assert alert.matter == f"edition:{edition.id}"
-    assert "2 of 4 readers" in alert.text
+    assert "3 of 5 readers" in alert.text
     assert f"digest editions release {edition.id}" in alert.text
 
 
