@@ -5,10 +5,10 @@ transaction: what came of attempts, what is given back, and the marks of the nex
 commit are these handed to the lanes. A group gathers for at most ten milliseconds, less when a lane stands idle or
 somebody waits for a mail.
 
-How many are marked ahead follows the relay: twice what the lanes took since the last group, at least one per lane. So
-a slow relay leaves hardly more in doubt at a `kill -9` than what is on the wire; the limit for a fast one is eight per
-lane, results that are not stored yet included. What stood ready for longer than a moment is looked at in the same
-transaction, and given back when it may not go out any more.
+How many are marked ahead follows the relay: twice what the lanes took since the last group, at least one per lane. So a
+slow relay leaves hardly more in doubt at a `kill -9` than what is on the wire; the limit for a fast one is eight per
+lane. Results count among them until they are stored, which the commit does that marks the next ones. What stood ready
+for longer than a moment is looked at in the same transaction, and given back when it may not go out any more.
 
 When the database cannot be used, marks fail (so nothing is sent) and results are kept and tried again every second.
 Results that are still unwritten when the process dies become `uncertain` by their lease.
@@ -31,7 +31,6 @@ from digest.events import warning
 
 _TRY_AGAIN_SECONDS = 1.0
 _GROUP_SECONDS = 0.01
-_ON_THE_WIRE = 2  # per lane: one whose body is being sent, one behind its dot
 _AHEAD = 8  # per lane, at most
 
 
@@ -47,7 +46,6 @@ class Journal:
         self._clock = clock
         self._lease = lease
         self._lanes = lanes
-        self._marked: set[int] = set()  # `attempting` in the ledger because of us
         self._results: list[Result] = []
         self._given_back: list[int] = []
         self._kept: dict[int, bytes] = {}
@@ -126,7 +124,6 @@ class Journal:
                 fault = None if isinstance(error, DatabaseUnavailableError) else error
                 self.trouble = error if isinstance(error, DatabaseUnavailableError) else _as_unavailable(error)
                 warning("journal.waits", results=len(self._results), reason=str(error), exc_info=fault)
-                marked()
                 await asyncio.sleep(_TRY_AGAIN_SECONDS)
                 self._wanted.set()
             if not self._wanted.is_set():
@@ -147,8 +144,8 @@ class Journal:
             self._given_back += ids
             raise
         del self._results[: len(noted)], self._given_back[: len(given_back)]
-        self._kept = {key: content for key, content in self._kept.items() if content is not kept.get(key)}
-        self._marked.difference_update([result.delivery_id for result in noted], given_back)
+        for delivery_id in kept:
+            del self._kept[delivery_id]
         self._hand_on(to_mark, really)
         self.give_back(self._stock.put_looked_at(stale, may_go))
         marked()
@@ -180,7 +177,6 @@ class Journal:
 
     def _hand_on(self, to_mark: list[Due], really: set[int]) -> None:
         """Make ready what is marked; free the rest: its reader left, its edition is held, its hour is past."""
-        self._marked |= really
         self._stock.put_ready(due for due in to_mark if due.delivery.id in really)
         not_marked = [due.delivery.id for due in to_mark if due.delivery.id not in really]
         if not_marked:
@@ -191,9 +187,7 @@ class Journal:
         """Return how many may be marked now."""
         taken, self._stock.taken = self._stock.taken, 0
         ahead = max(self._lanes, min(2 * taken, _AHEAD * self._lanes))
-        # What is noted becomes definite by the same commit that marks these.
-        room = (_ON_THE_WIRE + _AHEAD) * self._lanes - len(self._marked) + len(self._results)
-        return max(0, min(ahead - self._stock.ready, room))
+        return max(0, ahead - self._stock.ready)
 
 
 def _as_unavailable(error: Exception) -> DatabaseUnavailableError:
