@@ -20,9 +20,9 @@ def main() -> None:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
 
-    from digest.operate.cli import app
-
     try:
+        from digest.operate.cli import app
+
         app(prog_name="digest")
         sys.stdout.flush()
     except OSError as error:
@@ -31,6 +31,8 @@ def main() -> None:
         print(f"The output cannot be written: {error.strerror}.", file=sys.stderr)
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is still buffered would fail again at the very end
         sys.exit(1)
+    except KeyboardInterrupt:  # before the command had begun; afterwards it ends with the same code
+        sys.exit(130)
 
 
 if __name__ == "__main__":

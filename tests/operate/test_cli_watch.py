@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import signal
 import sqlite3
 from contextlib import closing
 from datetime import datetime, timedelta
@@ -131,6 +132,28 @@ def test_watching_outlives_a_database_that_is_away(
         "The database cannot be used now",
         "Edition 1 done",
     ]
+
+
+@pytest.mark.parametrize("pauses", [1, 2], ids=["between-two-looks", "while-the-database-is-away"])
+def test_watching_is_ended_at_any_time_without_a_complaint(
+    commands_on_sqlite: Commands, just_now: StoppedClock, monkeypatch: pytest.MonkeyPatch, pauses: int
+) -> None:
+    """Ctrl-C is the way to end it, and a script sees by the code that the edition was not at its end."""
+    commands_on_sqlite.act(
+        lambda database: ledger.make_edition(database, at=just_now(), readers=2, state=EditionState.SENDING)
+    )
+    paused, pause = [], asyncio.sleep
+
+    async def sleep(seconds: float) -> None:
+        paused.append(seconds)
+        if len(paused) == pauses:
+            signal.raise_signal(signal.SIGINT)
+            await pause(10)
+        (commands_on_sqlite.folder / "digest.sqlite3").unlink()
+
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    assert commands_on_sqlite("editions", "watch", "1", code=130).stderr == ""
+    assert paused == [2, 1][:pauses]
 
 
 def test_an_edition_that_does_not_exist_is_a_clear_word(commands: Commands) -> None:

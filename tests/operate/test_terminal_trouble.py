@@ -41,6 +41,16 @@ def test_a_log_that_cannot_be_written_stops_nothing() -> None:
     assert done.stdout == b"it went on\n"
 
 
+def test_ctrl_c_before_the_command_has_begun_is_no_traceback() -> None:
+    """Its modules take a third of a second to load: time enough to see that it was the wrong one."""
+    program = (
+        "import sys; from signal import SIGINT, raise_signal; from digest.__main__ import main; "
+        "sys.meta_path.insert(0, type('Slow', (), {'find_spec': lambda *_: raise_signal(SIGINT)})); main()"
+    )
+    done = _sh(f'exec {sys.executable} -c "{program}"')
+    assert (done.returncode, done.stderr) == (130, b"")
+
+
 def test_a_folder_without_settings_is_named(commands_on_sqlite: Commands) -> None:
     """Most often it is the wrong folder, and not seven settings that are missing."""
     commands_on_sqlite.settings = {}

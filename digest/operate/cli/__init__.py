@@ -36,7 +36,7 @@ from digest.operate.cli.terminal import ExitCode, problem
 
 _EXIT_CODES = (
     "Exit codes: 0 done · 1 the answer is no, or a check failed · 2 wrong usage · 3 a setting or a file is wrong · "
-    "4 the database is not ready or cannot be used · 5 not now, try later."
+    "4 the database is not ready or cannot be used · 5 not now, try later · 130 broken off by Ctrl-C."
 )
 
 _KINDS: tuple[tuple[type[DigestError], ExitCode], ...] = (

@@ -31,7 +31,10 @@ _TURNS_DIRECTION = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u
 
 
 class ExitCode(IntEnum):
-    """How a command ended, for scripts. The same list stands in `digest --help` and in the README."""
+    """How a command ended, for scripts. The same list stands in `digest --help` and in the README.
+
+    One that Ctrl-C broke off ends with 130 (128 + SIGINT), as programs do in a shell.
+    """
 
     DONE = 0
     NO = 1

@@ -86,7 +86,9 @@ async def _see(
             return await _look(settings, database, edition_id)
         except DatabaseUnavailableError as error:
             if not pause:
-                tell(printable(f"{error} Watching goes on when it can be used again; Ctrl-C ends it."))
+                tell(
+                    printable(f"{str(error).rstrip('.')}. Watching goes on when it can be used again; Ctrl-C ends it.")
+                )
             pause = min(2 * pause or _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS)
         await asyncio.sleep(pause)
 
