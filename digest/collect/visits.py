@@ -255,7 +255,7 @@ async def _same(visitor: Visitor, turn: PageTurn) -> Seen:
     now = visitor.clock()
     async with visitor.database.begin() as connection:
         is_ours = await pages.record_unchanged(connection, turn, owner=visitor.owner, at=now, next_at=_next(now, turn))
-        is_back = is_ours and await articles.bring_back(connection, turn.article_id, by=WithdrawnBy.PAGE)
+        is_back = is_ours and await articles.bring_back(connection, turn.article_id, at=now, by=WithdrawnBy.PAGE)
     if is_back:
         events.event("article.back", article_id=turn.article_id)
     return Seen.SAME
@@ -274,7 +274,7 @@ async def _record(visitor: Visitor, turn: PageTurn, said: PageText, marks: Marks
             is_back = revised = False
         else:
             withdrawn = False
-            is_back = await articles.bring_back(connection, turn.article_id, by=WithdrawnBy.PAGE)
+            is_back = await articles.bring_back(connection, turn.article_id, at=now, by=WithdrawnBy.PAGE)
             await most_read.replace_from_page(connection, turn.source_id, said.most_read, now=now)
             revised = await finds.remake(connection, turn.article_id, now=now, is_first_reading=is_first)
     if withdrawn:

@@ -108,7 +108,7 @@ async def withdraw(
     return True
 
 
-async def bring_back(connection: Connection, article_id: int, *, by: WithdrawnBy) -> bool:
+async def bring_back(connection: Connection, article_id: int, *, at: datetime, by: WithdrawnBy) -> bool:
     """Undo a withdrawal by the page (or, by a person, any); the article may be in editions again. True if it did."""
     of_mine = () if by is WithdrawnBy.PERSON else (_a.withdrawn_by == by,)
     result = await connection.execute(
@@ -117,7 +117,7 @@ async def bring_back(connection: Connection, article_id: int, *, by: WithdrawnBy
         .values(withdrawn_at=None, withdrawn_by=None)
     )
     if result.rowcount > 0:
-        await corrections.forget_withdrawal(connection, article_id)
+        await corrections.forget_withdrawal(connection, article_id, at=at)
     return result.rowcount > 0
 
 

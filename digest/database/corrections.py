@@ -2,7 +2,8 @@
 
 A correction is noted once per slot whose editions showed the article in an older state. The slot's next edition takes
 it (`edition_id`) and tells of it only those readers who were sent a message that showed the older state: which message
-showed what is in `message_articles`. A later change of the same article takes the place of one that is not told yet.
+showed what is in `message_articles`. A later change of the same article takes the place of one that is not told yet; if
+it says again what a reader was sent, there is nothing to tell that reader.
 (신문법 제10조④; DESIGN: 지난 호 기사 수정·삭제 알림.)
 """
 
@@ -11,7 +12,9 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from digest.database.connection import Connection
+from digest.database.layers import substantial_change
 from digest.database.once import insert_once
+from digest.database.revisions import text_of
 from digest.database.tables import articles, corrections, editions, message_articles, messages, revisions
 from digest.models.articles import CorrectionKind
 from digest.models.editions import Correction, Edition, Told
@@ -23,7 +26,8 @@ _c = corrections.c
 
 async def note_change(connection: Connection, article_id: int, revision: int, *, at: datetime) -> None:
     """Note that `revision` corrects what editions have shown of an article, where any have."""
-    await _note(connection, article_id, CorrectionKind.CHANGED, message_articles.c.revision < revision, at=at)
+    wrong = message_articles.c.revision.in_(await _wrong_revisions(connection, article_id, revision))
+    await _note(connection, article_id, CorrectionKind.CHANGED, wrong, at=at)
 
 
 async def note_withdrawal(connection: Connection, article_id: int, *, at: datetime) -> None:
@@ -31,13 +35,46 @@ async def note_withdrawal(connection: Connection, article_id: int, *, at: dateti
     await _note(connection, article_id, CorrectionKind.WITHDRAWN, sa.true(), at=at)
 
 
-async def forget_withdrawal(connection: Connection, article_id: int) -> None:
-    """Forget the withdrawal of an article that is back, as far as nobody has been told."""
-    await connection.execute(
+async def forget_withdrawal(connection: Connection, article_id: int, *, at: datetime) -> None:
+    """Forget the withdrawal of an article that is back, as far as nobody has been told; its changes stay to tell."""
+    forgotten = await connection.execute(
         sa.delete(corrections).where(
             _c.article_id == article_id, _c.kind == CorrectionKind.WITHDRAWN, _c.edition_id.is_(None)
         )
     )
+    if forgotten.rowcount > 0:
+        found = await connection.execute(sa.select(articles.c.revision).where(articles.c.id == article_id))
+        latest: int = found.scalar_one()
+        await note_change(connection, article_id, latest, at=at)
+
+
+async def _wrong_revisions(connection: Connection, article_id: int, revision: int) -> list[int]:
+    """Return the revisions before `revision` that were shown and say something else in substance.
+
+    One is right again where `revision` says what it said. Where only one of the two has the whole text they cannot be
+    compared, and what changed between them counts.
+    """
+    _r = revisions.c
+    shown = sa.select(message_articles.c.revision).where(
+        message_articles.c.article_id == article_id, message_articles.c.revision < revision
+    )
+    rows = await connection.execute(
+        sa.select(_r.revision, _r.title, _r.link, _r.text).where(
+            _r.article_id == article_id, sa.or_(_r.revision == revision, _r.revision.in_(shown))
+        )
+    )
+    texts = {row.revision: text_of(row.title, row.link, row.text) for row in rows}
+    last_change = await connection.scalar(
+        sa.select(sa.func.max(_r.revision)).where(
+            _r.article_id == article_id, _r.revision <= revision, _r.substantial != ""
+        )
+    )
+    now = texts.pop(revision)
+    return [
+        number
+        for number, text in texts.items()
+        if number < (last_change or 0) and (bool(text.body) != bool(now.body) or substantial_change(text, now))
+    ]
 
 
 async def _note(
@@ -103,7 +140,10 @@ async def of_edition(connection: Connection, edition_id: int) -> tuple[list[Corr
     found: list[Correction] = []
     told: list[Told] = []
     for row in rows:
-        which = sa.true() if row.kind is CorrectionKind.WITHDRAWN else message_articles.c.revision < row.revision
+        which: sa.ColumnElement[bool] = sa.true()
+        if row.kind is CorrectionKind.CHANGED:
+            wrong = await _wrong_revisions(connection, row.article_id, row.revision)
+            which = message_articles.c.revision.in_(wrong)
         showed = (
             await connection.execute(
                 sa.select(messages.c.id, messages.c.edition_id, editions.c.planned_at)

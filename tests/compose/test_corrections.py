@@ -14,6 +14,7 @@ from digest.database import (
     Database,
     articles,
     attempts,
+    corrections,
     deliveries,
     editions,
     finds,
@@ -23,7 +24,7 @@ from digest.database import (
     stories,
 )
 from digest.database.tables import deliveries as delivery_table
-from digest.models.articles import ArticleText, FoundArticle
+from digest.models.articles import ArticleText, FoundArticle, WithdrawnBy
 from digest.models.deliveries import DeliveryState, Lane
 from digest.models.editions import Edition, Role
 from digest.models.sources import SourceSpec
@@ -278,6 +279,36 @@ async def test_a_retouch_is_not_told(desk: Desk) -> None:
     await desk.change("예산안", byline="홍길동 기자")
     await desk.publish("새 소식")
     assert "지난 호 기사" not in await desk.mail_for(await desk.make(), "kim")
+
+
+async def test_a_text_that_is_again_what_a_reader_got_is_not_told(desk: Desk) -> None:
+    """An editor takes a change back within the hour: what kim has is right again, and no correction."""
+    await desk.subscribe("kim")
+    await desk.publish("예산안", excerpt="예산은 500원이다.")
+    first = await desk.make()
+    await desk.mark(first.id, DeliveryState.ACCEPTED)
+    await desk.change("예산안", excerpt="예산은 900원이다.")
+    await desk.publish("축제")
+    second = await desk.make()
+    async with desk.database.begin() as connection:
+        assert len((await corrections.of_edition(connection, second.id))[1]) == 1
+    await editor.cancel(desk.database, second.id, reason="", give_back=None, clock=desk.clock)
+    await desk.change("예산안", excerpt="예산은 500원이다.")
+    assert "지난 호 기사" not in await desk.mail_for(await desk.make(), "kim")
+
+
+async def test_what_changed_before_a_withdrawal_is_told_when_the_article_is_back(desk: Desk) -> None:
+    """The withdrawal takes the change's place; undone, it must not take the change along."""
+    await desk.subscribe("kim")
+    (changed, _) = await desk.publish("예산안", "축제")
+    first = await desk.make()
+    await desk.mark(first.id, DeliveryState.ACCEPTED)
+    await desk.change("예산안", title="예산안 철회")
+    await desk.withdraw(changed)
+    async with desk.database.begin() as connection:
+        assert await articles.bring_back(connection, changed, at=desk.clock(), by=WithdrawnBy.PERSON)
+    await desk.publish("새 소식")
+    assert "수정되었습니다" in await desk.mail_for(await desk.make(), "kim")
 
 
 async def test_a_cancelled_edition_leaves_its_corrections_to_the_next(desk: Desk) -> None:

@@ -164,8 +164,8 @@ async def test_a_persons_withdrawal_is_not_undone_by_the_page(newsroom: Newsroom
     async with newsroom.database.begin() as connection:
         assert await articles.withdraw(connection, first, at=at)
         assert await articles.withdraw(connection, second, at=at, by=WithdrawnBy.PAGE)
-        assert not await articles.bring_back(connection, first, by=WithdrawnBy.PAGE)
-        assert await articles.bring_back(connection, second, by=WithdrawnBy.PAGE)
+        assert not await articles.bring_back(connection, first, at=at, by=WithdrawnBy.PAGE)
+        assert await articles.bring_back(connection, second, at=at, by=WithdrawnBy.PAGE)
     assert (await get(newsroom, first)).withdrawn_by is WithdrawnBy.PERSON
     assert (await get(newsroom, second)).withdrawn_at is None
 

@@ -77,7 +77,7 @@ def restore(article_id: ArticleId, as_json: AsJson = False) -> None:
 
         async with database.begin() as connection:
             await articles.get_article(connection, article_id)
-            return await articles.bring_back(connection, article_id, by=WithdrawnBy.PERSON)
+            return await articles.bring_back(connection, article_id, at=clock.utc_now(), by=WithdrawnBy.PERSON)
 
     changed = with_database(act)
     if as_json:
