@@ -35,6 +35,7 @@ from digest.database import (
     most_shared,
 )
 from digest.database.audience import Past
+from digest.database.layers import substantial_change
 from digest.errors import TryLaterError, WrongStateError
 from digest.events import event
 from digest.models.deliveries import Mail, MessageKind, NewMessage
@@ -138,6 +139,25 @@ async def load_edition(connection: Connection, edition_id: int) -> tuple[Edition
     shared = await most_shared.still_shown(connection, edition.most_shared)
     edition = replace(edition, most_read=tuple(lines), most_shared=shared, corrections=tuple(noted), blocks=carried)
     return edition, with_https_pictures(placed, hosts)
+
+
+async def as_they_stand(connection: Connection, placed: Sequence[PlacedArticle]) -> list[PlacedArticle]:
+    """Return an edition's articles in their latest revisions: pages change with the articles (신문법 제10조④).
+
+    What was mailed is kept as it was, in the messages.
+    """
+    latest = await articles.load_latest(connection, (one.placement.article_id for one in placed))
+    hosts = await articles.picture_hosts(connection)
+    standing = [
+        replace(
+            one,
+            article=now,
+            is_changed=now.revision > one.article.revision and bool(substantial_change(one.article.text, now.text)),
+        )
+        for one in placed
+        if (now := latest.get(one.placement.article_id)) is not None
+    ]
+    return with_https_pictures(standing, hosts)
 
 
 def with_https_pictures(placed: Sequence[PlacedArticle], hosts: Mapping[str, bool]) -> list[PlacedArticle]:

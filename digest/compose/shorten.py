@@ -46,7 +46,7 @@ def with_headlines(view: EditionView, count: int) -> EditionView:
 
 def _with_headlines(section: SectionView, short: set[str]) -> SectionView:
     headlines = tuple(
-        HeadlineView(each.title, each.link, each.same_sources, each.is_contested, each.noticed)
+        HeadlineView(each.title, each.link, each.same_sources, each.is_contested, each.noticed, each.is_changed)
         for each in section.articles
         if each.anchor in short
     )

@@ -49,6 +49,7 @@ class HeadlineView:
     same_sources: int = 0
     is_contested: bool = False
     noticed: tuple[str, ...] = ()
+    is_changed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,7 @@ class ArticleView:
 
     `same_sources`: so many other sources bring the same story. `is_contested`: a correction was claimed. `noticed`: the
     reader's words (알림어) that it holds. `share_url`: the page that sends it to a friend, empty where sharing is off.
+    `is_changed`: it says something else in substance than the edition did that went out.
     """
 
     anchor: str
@@ -73,6 +75,7 @@ class ArticleView:
     is_contested: bool = False
     noticed: tuple[str, ...] = ()
     share_url: str = ""
+    is_changed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +240,8 @@ def _section(title: str, placed: Sequence[PlacedArticle], settings: Settings, sa
 def _headline(placed: PlacedArticle, settings: Settings) -> HeadlineView:
     text, is_contested = placed.article.text, placed.article.contested_at is not None
     link = short_link(text.link, settings)
-    return HeadlineView(clean(text.title), link, placed.placement.same_sources, is_contested, _noticed(placed))
+    same = placed.placement.same_sources
+    return HeadlineView(clean(text.title), link, same, is_contested, _noticed(placed), placed.is_changed)
 
 
 def _correction(correction: Correction, settings: Settings, said: Words) -> CorrectionView:
@@ -274,6 +278,7 @@ def _article(placed: PlacedArticle, settings: Settings, said: Words) -> ArticleV
         is_contested=article.contested_at is not None,
         noticed=_noticed(placed),
         share_url=links.share_url(settings.base_url, article.id) if settings.share_sender else "",
+        is_changed=placed.is_changed,
     )
 
 

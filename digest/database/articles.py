@@ -58,6 +58,17 @@ async def load_revisions(connection: Connection, wanted: Iterable[tuple[int, int
     return loaded
 
 
+async def load_latest(connection: Connection, article_ids: Iterable[int]) -> dict[int, Article]:
+    """Return these articles in their latest revisions."""
+    ids = list(dict.fromkeys(article_ids))
+    loaded: dict[int, Article] = {}
+    for start in range(0, len(ids), _PER_QUERY):
+        wanted = _a.id.in_(ids[start : start + _PER_QUERY])
+        rows = await connection.execute(_articles().where(wanted, _r.revision == _a.revision))
+        loaded |= {row["id"]: _article(row) for row in rows.mappings()}
+    return loaded
+
+
 async def list_corrections(connection: Connection, article_id: int) -> list[tuple[int, datetime, str]]:
     """Return the revisions that changed an article for its readers: number, when it was seen, and what changed."""
     rows = await connection.execute(

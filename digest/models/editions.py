@@ -157,9 +157,10 @@ class Told:
 @dataclass(frozen=True, slots=True)
 class PlacedArticle:
     """A placement together with the revision it placed. `noticed`: the words a reader asked to be told about (알림어)
-    that it holds; such articles come first.
+    that it holds; such articles come first. `is_changed`: it is a later revision that says something else in substance.
     """
 
     placement: Placement
     article: Article
     noticed: tuple[str, ...] = ()
+    is_changed: bool = False

@@ -114,7 +114,8 @@ class Pages:
         """Return the page of an edition; None where there is none that readers may see."""
         async with self.database.read() as connection:
             try:
-                edition, articles = await composer.load_edition(connection, edition_id)
+                edition, placed = await composer.load_edition(connection, edition_id)
+                articles = await composer.as_they_stand(connection, placed)
             except NotFoundError:
                 return None
         if not editions.is_public(edition):

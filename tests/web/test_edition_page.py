@@ -1,6 +1,7 @@
 """The edition in the browser: what is on the page, and what must never be."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
@@ -9,7 +10,7 @@ import pytest
 from selectolax.lexbor import LexborHTMLParser
 from sqlalchemy import event
 
-from digest.database import Database
+from digest.database import Database, articles, finds
 from digest.models.articles import Picture
 from digest.models.editions import EditionState, Role
 from tests.support import rows
@@ -95,6 +96,26 @@ async def test_withdrawn_article_is_not_shown(client: httpx2.AsyncClient, editio
     answer = await client.get(f"/editions/{edition}")
     assert "거두어들인 기사" not in answer.text
     assert answer.headers["cache-control"] == "no-cache"
+
+
+async def test_a_changed_article_is_shown_as_it_stands_and_marked(
+    client: httpx2.AsyncClient, database: Database, clock: StoppedClock
+) -> None:
+    """신문법 제10조④: what a paper corrects is not left standing wrong on our pages; a retouch is not spoken of."""
+    at = clock()
+    async with database.begin() as connection:
+        edition = await rows.add_edition(connection, at=at)
+        source = await rows.add_source(connection, at=at)
+        for number, title in enumerate(("별관에 120억 원", "도서관 야간 개방"), start=1):
+            article = await rows.place_article(connection, edition, source, title, at=at, position=number)
+            found = await articles.get_article(connection, article)
+            new = replace(found.text, title=title.replace("120억", "12억"), byline="홍길동 기자")
+            await finds.revise(connection, article, found.revision, found.text, new, now=at)
+    answer = await client.get(f"/editions/{edition}")
+    page = LexborHTMLParser(answer.text)
+    assert "120억" not in answer.text
+    assert words(page, ".contested") == ["이 호가 나간 뒤에 수정된 기사입니다."]
+    assert "별관에 12억 원" in " ".join(words(page, "article, li"))
 
 
 async def test_article_that_is_only_counted_is_not_shown(page: LexborHTMLParser) -> None:
