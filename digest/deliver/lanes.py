@@ -160,7 +160,8 @@ class Lanes:
             self._fill(place)
             while place.under_way:
                 delivery_id, outcome = await place.lane.next_outcome()
-                self._settle(place.under_way.pop(delivery_id), outcome)
+                self._settle(place.under_way[delivery_id], outcome)
+                del place.under_way[delivery_id]  # not before: a fault in settling must find it
                 if outcome.state is not DeliveryState.ACCEPTED or not relay.watch.is_trusted:
                     await _hear(relay, outcome)
                 self._fill(place)
