@@ -73,7 +73,6 @@ class Lanes:
     def open(self) -> None:
         """Be ready for work (again)."""
         self._is_closing = False
-        self._relays.begin()
 
     def may_mark(self) -> bool:
         """Whether a mark now would soon be followed by its mail: a lane is open to a relay that goes on."""
@@ -205,8 +204,7 @@ class Lanes:
         if relay.name != self._stock.relay and not relay.watch.is_on_trial:
             self.changed.set()  # what is claimed counts against another relay's pace, and is given back
             return
-        if self._stops.are_any:
-            self._give_back_stopped()
+        self._give_back_stopped()
         if self._stock.is_stale(place.serves):
             self._journal.want_marks(hurry=True)  # which looks first; then the lanes are fed
             return

@@ -83,11 +83,6 @@ class Relays:
         for relay in self._relays:
             relay.watch.resume()
 
-    def begin(self) -> None:
-        """Be ready for work (again): no place tries anything."""
-        for relay in self._relays:
-            relay.tried_by = relay.first = None
-
     def relay_for(self, place: Place) -> Relay | None:
         """Return where this place should have its lane now, None for nowhere. Whoever goes there says `goes_to`."""
         for relay in self._relays:

@@ -73,6 +73,18 @@ async def test_an_edition_whose_content_everybody_refuses_is_held_after_five(
     assert await ledger.states(database) == {ACCEPTED: 200}
 
 
+async def test_what_lies_ready_for_a_lane_is_given_back_when_its_edition_is_held(
+    database: Database, clock: StoppedClock
+) -> None:
+    """The lane that hears the fifth refusal would take its next mail in the same moment."""
+    await ledger.make_edition(database, at=clock(), readers=20)
+    async with HostileServer(Script({"BODY": "554 5.7.1 looks like spam"})) as server:
+        sender = Sender(database, make_settings(smtp_connections=1), relay_to(server), clock=clock, owner="a")
+        await sender.send_due()
+
+    assert len(_asked(server)) == 5
+
+
 async def test_a_provider_that_alone_refuses_an_edition_is_paused_and_the_others_get_theirs(
     database: Database, clock: StoppedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -18,7 +18,7 @@ from tests.support import ledger
 from tests.support.clock import StoppedClock
 from tests.support.relay import relay_to
 from tests.support.settings import make_settings
-from tests.support.smtp_server import CLOSE, HostileServer, Received, Script
+from tests.support.smtp_server import CLOSE, SILENCE, HostileServer, Received, Script
 
 pytestmark = pytest.mark.anyio
 
@@ -136,6 +136,27 @@ async def test_a_relay_that_fails_again_when_it_is_tried_costs_one_lane_and_no_r
     assert found[ACCEPTED] == 121 - 3
     assert {row["attempts"] for row in await ledger.rows(database) if row["state"] is DEFERRED} == {0}
     assert list(await _alerts(database)) == ["relay"]
+
+
+async def test_while_a_relay_that_is_tried_does_not_answer_the_next_goes_on(
+    database: Database, clock: StoppedClock
+) -> None:
+    """Its pause is over, but nobody knows yet whether it works: what is claimed is for the one that does."""
+    await ledger.make_single(database, at=clock())
+    async with HostileServer(Script({"greeting": "421 4.3.2 not now"})) as main, HostileServer() as backup:
+        sender = _sender(database, clock, relay_to(main, timeout_seconds=60), backup)
+        await sender.send_due()
+        main.script.replies["greeting"] = SILENCE
+        second = await ledger.make_edition(database, at=clock(), readers=60)
+
+        async def when_all_have_come(_mail: Received) -> None:
+            if len(backup.mails) == 1 + 60:
+                main.conversations[-1].say("421 4.3.2 not now")
+
+        backup.on_mail = when_all_have_come
+        await asyncio.wait_for(sender.send_due(), 20)
+
+    assert Counter(backup.recipients[1:]) == Counter(second.recipients)
 
 
 async def test_a_relay_that_allows_one_connection_takes_every_kind_of_mail_over_it(
