@@ -193,12 +193,20 @@ def _was_sent(earlier: Earlier) -> sa.ColumnElement[bool]:
 
 
 def _has_read(told: Told) -> sa.ColumnElement[bool]:
-    """Whether one of the messages that showed an article in a wrong state may have reached the reader."""
-    return sa.exists().where(
+    """Whether a message that showed an article in a wrong state may have reached the reader, and none that told so."""
+    has_read = sa.exists().where(
         deliveries.c.id.in_([delivery_id(each, subscribers.c.id) for each in told.edition_ids]),
         deliveries.c.message_id.in_(told.message_ids),
         deliveries.c.state.in_(_MAY_BE_READ),
     )
+    if not told.telling_message_ids:
+        return has_read
+    was_told = sa.exists().where(
+        deliveries.c.id.in_([delivery_id(each, subscribers.c.id) for each in told.telling_edition_ids]),
+        deliveries.c.message_id.in_(told.telling_message_ids),
+        deliveries.c.state.not_in((DeliveryState.DROPPED, DeliveryState.REFUSED)),
+    )
+    return sa.and_(has_read, ~was_told)
 
 
 def _variant(row: Any) -> Variant:  # Any: a row of the audience

@@ -7,7 +7,9 @@ it says again what a reader was sent, there is nothing to tell that reader.
 (신문법 제10조④; DESIGN: 지난 호 기사 수정·삭제 알림.)
 """
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -18,8 +20,10 @@ from digest.database.revisions import text_of
 from digest.database.tables import articles, corrections, editions, message_articles, messages, revisions
 from digest.models.articles import CorrectionKind
 from digest.models.editions import Correction, Edition, Told
+from digest.models.readers import Variant
 
 MOST_TOLD = 5
+TOLD_AGAIN = timedelta(days=8)  # a week, and the day of the edition
 
 _c = corrections.c
 
@@ -126,41 +130,87 @@ async def give_back(connection: Connection, edition_id: int) -> None:
 
 
 async def of_edition(connection: Connection, edition_id: int) -> tuple[list[Correction], list[Told]]:
-    """Return what an edition tells of, in the order it was noticed, and who has to be told of each."""
-    rows = await connection.execute(
-        sa.select(_c.id, _c.article_id, _c.revision, _c.slot, _c.kind, revisions.c.title, revisions.c.link)
+    """Return what an edition tells of, and who has to be told of each.
+
+    It tells of its own corrections whoever has the wrong version, and of those that the slot's earlier editions told,
+    for a week, whom these did not reach: a reader of Mondays, one for whom nothing else was left.
+    """
+    found: list[Correction] = []
+    told: list[Told] = []
+    for row in await _rows_for(connection, edition_id):
+        is_again = row.edition_id != edition_id
+        showed = await _showed(connection, row, edition_id)
+        if showed:
+            shown_at = max(one.planned_at for one in showed)
+            found.append(Correction(row.id, row.article_id, row.kind, row.title, row.link, shown_at, is_again))
+            telling = await _telling(connection, row, edition_id) if is_again else []
+            ids, edition_ids = _ids(showed)
+            told.append(Told(row.id, ids, edition_ids, *_ids(telling)))
+    return found, told
+
+
+async def _rows_for(connection: Connection, edition_id: int) -> Sequence[sa.Row[Any]]:
+    """The edition's corrections, and the newest few of its slot's that still hold, as noticed."""
+    edition = (await connection.execute(sa.select(editions).where(editions.c.id == edition_id))).one_or_none()
+    if edition is None:
+        return []
+    newer = corrections.alias("newer")
+    is_settled = sa.exists().where(newer.c.article_id == _c.article_id, newer.c.slot == _c.slot, newer.c.id > _c.id)
+    is_undone = sa.and_(_c.kind == CorrectionKind.WITHDRAWN, articles.c.withdrawn_at.is_(None))
+    is_recent = _c.noticed_at >= edition.planned_at - TOLD_AGAIN
+    again = sa.and_(_c.slot == edition.slot, _c.edition_id < edition_id, is_recent, ~is_settled, ~is_undone)
+    query = (
+        sa.select(_c.id, _c.article_id, _c.slot, _c.kind, _c.edition_id, revisions.c.title, revisions.c.link)
+        .add_columns(articles.c.revision)
         .join(articles, articles.c.id == _c.article_id)
         .join(
             revisions,
             sa.and_(revisions.c.article_id == articles.c.id, revisions.c.revision == articles.c.revision),
         )
-        .where(_c.edition_id == edition_id)
-        .order_by(_c.noticed_at, _c.id)
+        .where(sa.or_(_c.edition_id == edition_id, again))
+        .order_by((_c.edition_id == edition_id).desc(), _c.id.desc())
+        .limit(MOST_TOLD)
     )
-    found: list[Correction] = []
-    told: list[Told] = []
-    for row in rows:
-        which: sa.ColumnElement[bool] = sa.true()
-        if row.kind is CorrectionKind.CHANGED:
-            wrong = await _wrong_revisions(connection, row.article_id, row.revision)
-            which = message_articles.c.revision.in_(wrong)
-        showed = (
-            await connection.execute(
-                sa.select(messages.c.id, messages.c.edition_id, editions.c.planned_at)
-                .join(message_articles, message_articles.c.message_id == messages.c.id)
-                .join(editions, editions.c.id == messages.c.edition_id)
-                .where(
-                    message_articles.c.article_id == row.article_id,
-                    which,
-                    editions.c.slot == row.slot,
-                    editions.c.id != edition_id,
-                )
-                .order_by(messages.c.id)
-            )
-        ).all()
-        if showed:
-            shown_at = max(one.planned_at for one in showed)
-            found.append(Correction(row.id, row.article_id, row.kind, row.title, row.link, shown_at))
-            edition_ids = tuple(sorted({one.edition_id for one in showed}))
-            told.append(Told(row.id, tuple(one.id for one in showed), edition_ids))
-    return found, told
+    rows = await connection.execute(query)
+    return sorted(rows, key=lambda row: int(row.id))
+
+
+async def _showed(connection: Connection, row: sa.Row[Any], edition_id: int) -> Sequence[sa.Row[Any]]:
+    """The messages of the slot that showed the article otherwise than it reads now."""
+    which: sa.ColumnElement[bool] = sa.true()
+    if row.kind is CorrectionKind.CHANGED:
+        which = message_articles.c.revision.in_(await _wrong_revisions(connection, row.article_id, row.revision))
+    found = await connection.execute(
+        sa.select(messages.c.id, messages.c.edition_id, editions.c.planned_at)
+        .join(message_articles, message_articles.c.message_id == messages.c.id)
+        .join(editions, editions.c.id == messages.c.edition_id)
+        .where(
+            message_articles.c.article_id == row.article_id,
+            which,
+            editions.c.slot == row.slot,
+            editions.c.id != edition_id,
+        )
+        .order_by(messages.c.id)
+    )
+    return found.all()
+
+
+async def _telling(connection: Connection, row: sa.Row[Any], edition_id: int) -> Sequence[sa.Row[Any]]:
+    """The messages of earlier editions that told of a correction; their variant says so."""
+    found = await connection.execute(
+        sa.select(messages.c.id, messages.c.edition_id, messages.c.variant)
+        .join(editions, editions.c.id == messages.c.edition_id)
+        .where(
+            editions.c.slot == row.slot,
+            editions.c.id >= row.edition_id,
+            editions.c.id < edition_id,
+            messages.c.variant.contains(f"c{row.id}"),
+        )
+        .order_by(messages.c.id)
+    )
+    return [one for one in found if row.id in Variant.of_key(one.variant).told]
+
+
+def _ids(rows: Sequence[sa.Row[Any]]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The ids of messages, and of their editions."""
+    return tuple(one.id for one in rows), tuple(sorted({one.edition_id for one in rows}))

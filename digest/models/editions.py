@@ -135,6 +135,7 @@ class Correction:
     """What an edition tells of an article that earlier editions of its slot brought in another state.
 
     `title` and `link` are the article's own now; `shown_at` is the planned time of the latest edition that brought it.
+    `is_again`: an earlier edition told it; this one tells those readers whom that one did not reach.
     """
 
     id: int
@@ -143,15 +144,18 @@ class Correction:
     title: str
     link: str
     shown_at: datetime
+    is_again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A correction, and the messages (with their editions) whose readers it concerns."""
+    """A correction, the messages (with their editions) whose readers it concerns, and those that told it before."""
 
     correction_id: int
     message_ids: tuple[int, ...]
     edition_ids: tuple[int, ...]
+    telling_message_ids: tuple[int, ...] = ()
+    telling_edition_ids: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

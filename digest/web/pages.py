@@ -13,7 +13,7 @@ a phone in the country, its excerpts are shorter than the mail's.
 import asyncio
 import bisect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import jinja2
@@ -120,6 +120,7 @@ class Pages:
                 return None
         if not editions.is_public(edition):
             return None
+        edition = replace(edition, corrections=tuple(one for one in edition.corrections if not one.is_again))
 
         def rendered(shown: EditionView) -> str:
             context = {"view": shown, "planned_at": edition.planned_at, "allows_picture": self.policy.allows_picture}

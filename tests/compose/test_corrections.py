@@ -57,11 +57,14 @@ class Desk(Newsroom):
         async with self.database.read() as connection:
             return await editions.get_edition(connection, edition.id)
 
-    async def change(self, known: str, **text: object) -> None:
+    async def change(self, known: str, section: str = "시정", **text: object) -> None:
         """Let the source list an article in other words."""
         assert self.source is not None
-        values = {"link": f"https://gaon.example/시정/{known}", "section": "시정", "excerpt": f"{known}의 요약", **text}
-        one = FoundArticle(f"시정/{known}", ArticleText(**{"title": known, "registered_at": self.clock(), **values}))  # type: ignore[arg-type]
+        link = f"https://gaon.example/{section}/{known}"
+        values = {"link": link, "section": section, "excerpt": f"{known}의 요약", **text}
+        one = FoundArticle(
+            f"{section}/{known}", ArticleText(**{"title": known, "registered_at": self.clock(), **values})
+        )  # type: ignore[arg-type]
         async with self.database.begin() as connection:
             await finds.store_found(connection, self.source, [one], now=self.clock())
 
@@ -295,6 +298,28 @@ async def test_a_text_that_is_again_what_a_reader_got_is_not_told(desk: Desk) ->
     await editor.cancel(desk.database, second.id, reason="", give_back=None, clock=desk.clock)
     await desk.change("예산안", excerpt="예산은 500원이다.")
     assert "지난 호 기사" not in await desk.mail_for(await desk.make(), "kim")
+
+
+async def test_a_reader_whom_the_next_edition_does_not_reach_is_told_in_the_one_after(desk: Desk) -> None:
+    """lee reads of sports alone: nothing was left of the next edition for lee. kim is told once."""
+    await desk.subscribe("kim")
+    await desk.subscribe("lee", sections=("체육",))
+    await desk.publish("4강 진출", section="체육")
+    await desk.mark((await desk.make()).id, DeliveryState.ACCEPTED)
+    await desk.change("4강 진출", "체육", title="8강 진출")
+    await desk.publish("예산안")
+    second = await desk.make()
+    assert "8강 진출" in await desk.mail_for(second, "kim")
+    await desk.mark(second.id, DeliveryState.ACCEPTED)
+    await desk.publish("개막전", section="체육")
+    third = await desk.make()
+    assert {name: "8강 진출" in await desk.mail_for(third, name) for name in ("kim", "lee")} == {
+        "kim": False,
+        "lee": True,
+    }
+    await desk.mark(third.id, DeliveryState.ACCEPTED)
+    await desk.publish("결승전", section="체육")
+    assert "8강 진출" not in await desk.mail_for(await desk.make(), "lee")
 
 
 async def test_what_changed_before_a_withdrawal_is_told_when_the_article_is_back(desk: Desk) -> None:
