@@ -1,12 +1,19 @@
 """What is marked ahead of the wire: little, and given back when it is not sent after all."""
 
 import asyncio
+from datetime import timedelta
+from typing import Any
 
 import pytest
 
-from digest.database import Database
+from digest.database import Database, results
+from digest.database.results import Result
+from digest.deliver import journal as journals
+from digest.deliver.journal import Journal
 from digest.deliver.sender import Sender
-from digest.models.deliveries import DeliveryState
+from digest.deliver.stock import Stock
+from digest.errors import DatabaseUnavailableError
+from digest.models.deliveries import DeliveryState, Outcome, Reply
 from tests.support import ledger
 from tests.support.clock import StoppedClock
 from tests.support.relay import relay_to
@@ -37,6 +44,33 @@ async def test_what_a_kill_would_leave_in_doubt_is_bounded_at_every_moment(
 
     assert await ledger.states(database) == {ACCEPTED: 200}
     assert 0 < max(in_doubt) <= (2 + 8) * LANES
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_what_could_not_be_stored_is_tried_again_before_it_counts_as_written(
+    database: Database, clock: StoppedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last mails of an edition bring nobody else who would ask for it."""
+    lease = timedelta(seconds=30)
+    edition = await ledger.make_edition(database, at=clock(), readers=1)
+    on_the_wire = {"state": DeliveryState.ATTEMPTING, "attempted_at": clock()}
+    await ledger.set_deliveries(database, **on_the_wire, lease_owner="a", lease_until=clock() + lease)
+    monkeypatch.setattr(journals, "_TRY_AGAIN_SECONDS", 0.01)
+    record, failures = results.record, [DatabaseUnavailableError("The database cannot be used now.")] * 2
+
+    def fail_twice(*arguments: Any, **named: Any) -> None:
+        if failures:
+            raise failures.pop()
+        record(*arguments, **named)
+
+    monkeypatch.setattr(results, "record", fail_twice)
+    journal = Journal(database, Stock(), owner="a", clock=clock, lease=lease, lanes=1)
+    async with journal.running(may_mark=lambda: False, marked=lambda: None):
+        journal.note(Result(edition.delivery_ids[0], ACCEPTED, Outcome(ACCEPTED, Reply(250, "2.0.0", "ok")), clock()))
+        await asyncio.wait_for(journal.written(), 5)
+
+    assert await ledger.states(database) == {ACCEPTED: 1}
+    assert journal.trouble is None
 
 
 async def test_what_was_marked_and_not_handed_over_is_given_back_at_a_stop(
