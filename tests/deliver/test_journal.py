@@ -73,6 +73,26 @@ async def test_what_could_not_be_stored_is_tried_again_before_it_counts_as_writt
     assert journal.trouble is None
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_nothing_is_marked_while_no_lane_is_open(database: Database, clock: StoppedClock) -> None:
+    """A relay that does not greet would else leave in doubt what nobody has begun to send."""
+    await ledger.make_edition(database, at=clock(), readers=20)
+    stop = asyncio.Event()
+    async with HostileServer(Script({"greeting": SILENCE})) as server:
+        transport = relay_to(server, timeout_seconds=60)
+        sender = Sender(database, make_settings(smtp_connections=LANES), transport, clock=clock, owner="a")
+        running = asyncio.create_task(sender.run(stop))
+        async with asyncio.timeout(20):
+            while not server.connections:  # noqa: ASYNC110 - it tells nobody
+                await asyncio.sleep(0.01)
+        await asyncio.sleep(0.1)
+        found = await ledger.states(database)
+        stop.set()
+        await asyncio.wait_for(running, 20)
+
+    assert found == {QUEUED: 20}
+
+
 async def test_what_was_marked_and_not_handed_over_is_given_back_at_a_stop(
     database: Database, clock: StoppedClock
 ) -> None:
