@@ -53,7 +53,7 @@ async def test_what_could_not_be_stored_is_tried_again_before_it_counts_as_writt
     """The last mails of an edition bring nobody else who would ask for it."""
     lease = timedelta(seconds=30)
     edition = await ledger.make_edition(database, at=clock(), readers=1)
-    on_the_wire = {"state": DeliveryState.ATTEMPTING, "attempted_at": clock()}
+    on_the_wire: dict[str, Any] = {"state": DeliveryState.ATTEMPTING, "attempted_at": clock()}
     await ledger.set_deliveries(database, **on_the_wire, lease_owner="a", lease_until=clock() + lease)
     monkeypatch.setattr(journals, "_TRY_AGAIN_SECONDS", 0.01)
     record, failures = results.record, [DatabaseUnavailableError("The database cannot be used now.")] * 2
@@ -71,6 +71,27 @@ async def test_what_could_not_be_stored_is_tried_again_before_it_counts_as_writt
 
     assert await ledger.states(database) == {ACCEPTED: 1}
     assert journal.trouble is None
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_a_relay_that_is_slow_to_answer_has_little_marked_ahead(database: Database, clock: StoppedClock) -> None:
+    """Eight per lane are for a fast one; here as many again as are on the wire will do."""
+    await ledger.make_edition(database, at=clock(), readers=40)
+    in_doubt, was_looked_at = [], asyncio.Event()
+    async with HostileServer() as server:
+
+        async def look(mail: Received) -> None:
+            if mail is server.mails[0]:
+                await asyncio.sleep(0.1)
+                in_doubt.append((await ledger.states(database))[DeliveryState.ATTEMPTING])
+                was_looked_at.set()
+            await was_looked_at.wait()
+
+        server.on_mail = look
+        transport = relay_to(server, final_timeout_seconds=10)
+        await Sender(database, make_settings(smtp_connections=LANES), transport, clock=clock, owner="a").send_due()
+
+    assert in_doubt[0] <= 3 * LANES
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
