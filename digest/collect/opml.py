@@ -8,10 +8,8 @@ network, bounded in size and depth (lxml). http://opml.org/spec2.opml
 """
 
 import re
-import unicodedata
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from lxml import etree
 
@@ -27,7 +25,6 @@ _MAX_OWN = 40
 _LONGEST_OWN = 1000
 _OURS = "urn:newspaper-digest:source"
 _ROOT = re.compile(r"<opml(?=[\s>/])", re.IGNORECASE)
-_NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
 _TYPES = ("listpage", "sitemap")  # written by us into `type`; every other type of an outline is a feed
 
@@ -135,20 +132,3 @@ def _own(spec: SourceSpec) -> list[tuple[str, str]]:
 
 def _xml(text: str) -> str:
     return _FORBIDDEN.sub("", text)
-
-
-def propose_name(url: str, taken: Collection[str], title: str = "") -> str:
-    """Return a name for a source, not among `taken`: of its host (`www.gaon.co.kr` → gaon), else its title.
-
-    A title that is a name already, as `write` puts it there, stays.
-    """
-    if _NAME.fullmatch(title) and title not in taken:
-        return title
-    host = (urlsplit(url).hostname or "").removeprefix("www.")
-    labels = [label for label in host.split(".")[:-1] if label not in ("co", "or", "go", "ne", "com", "rss", "m")]
-    plain = unicodedata.normalize("NFKD", labels[-1] if labels and not host.startswith("xn--") else title)
-    stem = re.sub(r"[^a-z0-9]+", "-", plain.lower()).strip("-")[:28] or "paper"
-    if not stem[0].isalpha():
-        stem = f"paper-{stem}"[:28]
-    names = (stem, *(f"{stem}-{number}" for number in range(2, len(taken) + 3)))
-    return next(name for name in names if name not in taken)

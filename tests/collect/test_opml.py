@@ -71,21 +71,6 @@ def test_a_file_nested_without_end_is_read_as_far_as_lists_go() -> None:
     assert opml.read(f"<opml><body>{deep}".encode()).feeds == ()
 
 
-@pytest.mark.parametrize(
-    ("url", "name"),
-    [
-        ("https://www.gaon.co.kr/rss", "gaon-2"),
-        ("https://naru.example/rss", "naru"),
-        ("https://24news.example/", "paper-24news"),
-        ("https://xn--o39az8o.kr/", "paper"),
-        ("https://10.0.0.1/", "paper-0"),
-    ],
-)
-def test_a_name_is_proposed_from_the_host(url: str, name: str) -> None:
-    """One that is not taken, of letters that a name may have."""
-    assert opml.propose_name(url, {"gaon"}, "가온일보") == name
-
-
 _PIECES = st.sampled_from(
     ["<opml>", "<outline ", "xmlUrl='https://gaon.example/", "'", "/>", ">", "</outline>", "text=", "&b;",
      "<!--", "\x00", "http://[", "]]>"]

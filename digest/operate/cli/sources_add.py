@@ -185,7 +185,7 @@ def _quoted(value: str) -> str:
 
 
 def _proposed(best: "Candidate", *, yes: bool) -> str:
-    from digest.collect.opml import propose_name
+    from digest.collect.names import propose_name
 
     taken = {source.spec.name for source in with_database(_sources)}
     name = propose_name(best.url, taken, best.parsed.title)
@@ -206,7 +206,7 @@ def _asked(rights: Rights, permission: str, *, yes: bool) -> tuple[Rights, str] 
 
 
 def _named(listed: "list[Listed]", taken: Collection[str]) -> "list[tuple[str, Listed]]":
-    from digest.collect.opml import propose_name
+    from digest.collect.names import propose_name
 
     named: list[tuple[str, Listed]] = []
     for one in listed:
