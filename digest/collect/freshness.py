@@ -8,7 +8,7 @@ once more, each at a time of its own, unless the site asked for more quiet than 
 
 After failures the interval doubles, up to six hours, so that a site in trouble is not pressed and one that is back is
 found within the morning; what the site asks for (Retry-After) is honoured up to a day. After two weeks a source is
-given up until a person says otherwise. Pure.
+given up: a person is told, and it is looked at once a day until it can be read. Pure.
 """
 
 from collections import Counter
@@ -27,15 +27,23 @@ _LONGEST_QUIET = timedelta(hours=1)
 _FRESH_BEFORE_CUTOFF = timedelta(minutes=2)
 _NOT_TWICE = timedelta(minutes=3)  # what was fetched so shortly before is fresh enough
 _LONGEST_BACKOFF = timedelta(hours=6)
+_LOOKED_AT_GIVEN_UP = timedelta(days=1)
 _LONGEST_RETRY_AFTER = timedelta(days=1)
 _CLOCKS_DIFFER = timedelta(minutes=10)
 _DOUBTS_SHOWN = 12
 
 
 def next_fetch_at(
-    now: datetime, *, interval: timedelta, failures: int, retry_after_seconds: float | None = None
+    now: datetime,
+    *,
+    interval: timedelta,
+    failures: int,
+    retry_after_seconds: float | None = None,
+    is_given_up: bool = False,
 ) -> datetime:
     """Return the time of the next fetch. `failures` are those in a row, the latest included; 0: it went well."""
+    if is_given_up:
+        return now + _LOOKED_AT_GIVEN_UP
     wait = interval
     if failures:
         wait = max(interval, min(interval * 2 ** min(failures, 20), _LONGEST_BACKOFF))

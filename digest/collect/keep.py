@@ -194,11 +194,13 @@ async def _note_failure(connection: Connection, keeper: Keeper, one: Gathered, n
     is_given_up = source.given_up_at is None and freshness.is_given_up(
         now, failing_since=source.failing_since, failures=failures
     )
+    was_given_up = source.given_up_at is not None
     next_fetch_at = freshness.next_fetch_at(
         now,
         interval=timedelta(seconds=source.interval_seconds or keeper.settings.fetch_interval_seconds),
         failures=failures,
         retry_after_seconds=one.retry_after_seconds,
+        is_given_up=is_given_up or was_given_up,
     )
     await turns.mark_failed(
         connection,
@@ -212,13 +214,15 @@ async def _note_failure(connection: Connection, keeper: Keeper, one: Gathered, n
     if failures >= freshness.ALERT_AFTER:
         what = f"The source {name} failed {failures} times in a row: {problem} "
         then = f"Look at it with: digest sources check {name}"
-        if is_given_up:
+        if is_given_up or was_given_up:
             days = freshness.GIVE_UP_AFTER.days
             then = (
-                f"After {days} days it was given up and is fetched no more. Repair its address, or when it is well"
-                f" again run: digest collect {name} (one good fetch, and it goes on by itself)"
+                f"After {days} days it was given up: it is looked at once a day, without another word, and goes on by"
+                f" itself once it can be read. Repair its address, or try it now with: digest collect {name}"
             )
-        await alerts.raise_alert(connection, sources.alert_matter(name), what + then, at=now)
+        is_news = failures == freshness.ALERT_AFTER or is_given_up
+        if is_news or not await alerts.say(connection, sources.alert_matter(name), what + then):
+            await alerts.raise_alert(connection, sources.alert_matter(name), what + then, at=now)
     if is_given_up:
         events.warning("source.given_up", source=name, failures=failures)
 

@@ -47,6 +47,14 @@ async def raise_alert(connection: Connection, matter: str, text: str, *, at: dat
         )
 
 
+async def say(connection: Connection, matter: str, text: str) -> bool:
+    """Say of an open alert how it stands now; nobody is mailed for that. False: there is none that is open."""
+    updated = await connection.execute(
+        sa.update(alerts).where(alerts.c.matter == matter, alerts.c.resolved_at.is_(None)).values(text=text)
+    )
+    return updated.rowcount > 0
+
+
 async def resolve(connection: Connection, matter: str, *, at: datetime) -> bool:
     """Note that `matter` is over; return whether it was open."""
     result = await connection.execute(

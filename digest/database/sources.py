@@ -43,7 +43,8 @@ async def provision(connection: Connection, specs: Sequence[SourceSpec], *, now:
         await connection.execute(insert_once(connection, tables.sources).values(name=spec.name, **new))
         same = sa.and_(_s.url == spec.url, _s.type == spec.type, _s.state != SourceState.REMOVED)
         kept = {name: sa.case((same, _s[name]), else_=empty) for name, empty in _FORGET.items()}
-        state = sa.case((_s.state == SourceState.REMOVED, SourceState.ACTIVE), else_=_s.state)
+        is_new = sa.or_(_s.state == SourceState.REMOVED, sa.and_(_s.given_up_at.is_not(None), ~same))
+        state = sa.case((is_new, SourceState.ACTIVE), else_=_s.state)
         is_answered = sa.and_(_s.rights_answer == spec.permission, _s.rights_answered_at.is_not(None))
         answered_at = now if spec.permission else None
         answered = sa.case((is_answered, _s.rights_answered_at), else_=sa.literal(answered_at, tables.Instant))
@@ -147,7 +148,8 @@ async def claim_due(connection: Connection, *, owner: str, now: datetime, lease:
     the same instant on PostgreSQL may still share a host, once: neither sees yet what the other takes.
     """
     never_or_due = sa.or_(_s.next_fetch_at.is_(None), _s.next_fetch_at <= now, _s.next_fetch_at > now + _LONGEST_WAIT)
-    due = sa.and_(_s.state == SourceState.ACTIVE, never_or_due, _is_free(now), _is_left_alone(owner, now))
+    is_fetched = sa.or_(_s.state == SourceState.ACTIVE, _s.given_up_at.is_not(None))  # the latter once a day
+    due = sa.and_(is_fetched, never_or_due, _is_free(now), _is_left_alone(owner, now))
     some = (
         sa.select(_s.id)
         .where(due)

@@ -76,7 +76,7 @@ async def mark_failed(
 ) -> bool:
     """Record one more failure in a row, and why; False if `owner` no longer holds the source.
 
-    `is_given_up`: it is paused, until it is fetched by hand with success (`digest collect NAME`).
+    `is_given_up`: it is paused until it is fetched with success, by hand (`digest collect NAME`) or by a daily look.
     """
     values: dict[str, Any] = {
         "next_fetch_at": next_fetch_at,

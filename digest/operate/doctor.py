@@ -258,6 +258,8 @@ async def check_database(settings: Settings, clock: Clock) -> list[Check]:
     for source in stored:
         if source.problem:
             todo = f"Look with: digest sources check {source.spec.name}"
+            if source.given_up_at is not None:
+                todo = f"It was given up, and is tried daily. Now: digest collect {source.spec.name}"
             found.append(Check("sources", Verdict.WARN, f"{source.spec.name}: {source.problem}", todo))
     found += check_adverts(settings, carried)
     if waiting:

@@ -7,16 +7,17 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+import sqlalchemy as sa
 from aiohttp import web
 
 from digest import events
 from digest.collect import collector, memory, pictures
 from digest.collect.reader import Reader
 from digest.collect.sources import feed
-from digest.database import Database, alerts, arrivals, articles, most_read, pages, sources
+from digest.database import Database, alerts, arrivals, articles, most_read, pages, sources, tables
 from digest.database.connection import Connection
 from digest.errors import NotFoundError, SettingsError, SourceUnreachableError, WrongStateError
-from digest.models.sources import SourceSpec
+from digest.models.sources import SourceSpec, SourceState
 from digest.outbound import Fetched
 from tests.collect.conftest import Room
 from tests.collect.paper import item, rss
@@ -406,24 +407,59 @@ async def test_an_article_that_shares_its_guid_with_a_known_one_has_the_whole_re
     assert (report.found, report.new, report.revised) == (2, 1, 0)
 
 
-async def test_a_source_that_failed_for_two_weeks_is_given_up_until_it_is_fetched_by_hand(
+async def test_two_weeks_of_failures_are_two_pieces_of_news(
     room: Room, database: Database, clock: StoppedClock
 ) -> None:
-    """The alert says how to go on; one good fetch is enough."""
+    """That it fails, and that it was given up; each of sixty tries as a mail of its own would be read by nobody."""
+    await room.provision(database, clock)
+    room.paper.serve("", status=500)
+    mailed = []
+    for _ in range(15):
+        await room.collect(database, clock)
+        async with database.begin() as connection:
+            mailed += await alerts.claim_for_mail(connection, now=clock())
+            said = await alerts.list_open(connection)
+        clock.advance(days=1)
+    assert ["given up" in alert.text for alert in mailed] == [False, True]
+    assert "failed 15 times" in said[0].text
+
+
+async def test_a_source_that_was_given_up_is_looked_at_once_a_day_and_goes_on_by_itself(
+    room: Room, database: Database, clock: StoppedClock
+) -> None:
+    """A site that moves house for a month is found again, though nobody has read the alert."""
     await room.provision(database, clock)
     room.paper.serve("", status=500)
     for _ in range(15):
         await room.collect(database, clock)
         clock.advance(days=1)
-    assert await room.collect_due(database, clock) == []
+    assert [bool(report.problem) for report in await room.collect_due(database, clock)] == [True]
     async with database.read() as connection:
         (alert,) = await alerts.list_open(connection)
+        assert (await sources.get_source(connection, "gaon")).state is SourceState.PAUSED
     assert "digest collect gaon" in alert.text
+    clock.advance(hours=23)
+    assert await room.collect_due(database, clock) == []
     room.paper.serve(rss(item(1)))
-    await room.collect(database, clock)
-    room.paper.serve(rss(item(2)))
-    clock.advance(days=1)
-    assert [report.new for report in await room.collect_due(database, clock)] == [1]
+    clock.advance(hours=1)
+    assert [report.found for report in await room.collect_due(database, clock)] == [1]
+    async with database.read() as connection:
+        assert (await sources.get_source(connection, "gaon")).state is SourceState.ACTIVE
+        assert await alerts.list_open(connection) == []
+
+
+async def test_a_source_that_was_given_up_begins_anew_at_another_address(
+    room: Room, database: Database, clock: StoppedClock
+) -> None:
+    """The alert says to repair its address; doing so in SOURCES must be enough."""
+    await room.provision(database, clock)
+    async with database.begin() as connection:
+        await connection.execute(sa.update(tables.sources).values(state=SourceState.PAUSED, given_up_at=clock()))
+    room.paper.serve(rss(item(1)), "/new.xml")
+    line = f"gaon | feed | {room.paper.url('/new.xml')}"
+    moved = replace(room, settings=make_settings(sources=line, private_hosts=room.paper.host))
+    await moved.provision(database, clock)
+    assert [report.found for report in await moved.collect_due(database, clock)] == [1]
 
 
 async def test_a_document_that_kills_its_reader_costs_one_source_one_turn(

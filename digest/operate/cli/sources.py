@@ -55,7 +55,7 @@ def list_(as_json: AsJson = False) -> None:
         (
             source.spec.name,
             source.spec.type,
-            source.state,
+            "given up" if source.given_up_at is not None else source.state,
             "SOURCES" if source.provisioned else "command",
             moment(source.last_ok_at, settings.zone),
             moment(source.next_fetch_at, settings.zone),
