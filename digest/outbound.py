@@ -230,6 +230,14 @@ def _check_literal(host: str) -> None:
         raise AddressRefusedError(f"{host} is a private address. If it is yours, name it in PRIVATE_HOSTS.")
 
 
+def is_named(private_hosts: frozenset[str], url: str) -> bool:
+    """Whether the host of `url` is one of `private_hosts`, by itself or with its port."""
+    try:
+        return _is_named(private_hosts, URL(url))
+    except ValueError:
+        return False
+
+
 def _is_named(private_hosts: frozenset[str], url: URL) -> bool:
     return url.raw_host is not None and _names(private_hosts, url.raw_host, url.port or 0)
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from digest.clock import monotonic_seconds
+from digest.outbound import is_named
 
 LONGEST_DELAY_SECONDS = 30.0
 """A crawl-delay is honoured up to this; with more, a paper's feeds could not be read in a morning."""
@@ -56,7 +57,7 @@ class HostQueue:
     def slow_down(self, url: str, seconds: float) -> None:
         """Leave at least `seconds` between requests to the host of `url` from now on (robots.txt's crawl-delay)."""
         host = self._host(url)
-        if host_of(url) not in self._private:
+        if not self._is_own(url):
             host.pause_seconds = max(self._pause_seconds, min(seconds, LONGEST_DELAY_SECONDS))
 
     def _host(self, url: str) -> _Host:
@@ -65,8 +66,11 @@ class HostQueue:
         if host is None:
             if len(self._hosts) >= _REMEMBERED:
                 self._forget()
-            host = self._hosts[name] = _Host(0.0 if name in self._private else self._pause_seconds)
+            host = self._hosts[name] = _Host(0.0 if self._is_own(url) else self._pause_seconds)
         return host
+
+    def _is_own(self, url: str) -> bool:
+        return is_named(self._private, url)
 
     def _forget(self) -> None:
         """Drop the hosts that nobody waits for and whose pause is over."""

@@ -8,6 +8,7 @@ import pytest
 from digest.clock import monotonic_seconds
 from digest.collect import freshness, memory
 from digest.collect.politeness import HostQueue, host_of
+from digest.outbound import is_named
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 BOUNDS = freshness.Bounds(timedelta(minutes=10), timedelta(minutes=5), timedelta(hours=24))
@@ -46,6 +47,20 @@ async def test_a_pause_lies_between_two_requests_but_not_at_the_operators_own_ho
     assert await seconds("https://paper.example/rss") >= 0.05
     hosts.slow_down("http://own.example:8000/", 30)
     assert await seconds("http://own.example:8000/rss") < 30
+
+
+@pytest.mark.parametrize("named", ["own.example", "own.example:8000", "OWN.example"])
+@pytest.mark.anyio
+async def test_the_operators_own_host_may_be_named_without_its_port(named: str) -> None:
+    """As the address guard takes it; another port is another server, and one that is not named gets its pause."""
+    hosts = HostQueue(pause_seconds=3600, private_hosts=[named])
+    for _ in range(2):
+        async with hosts.turn("http://own.example:8000/rss"):
+            pass
+    hosts.slow_down("http://own.example:8000/", 30)
+    async with asyncio.timeout(5), hosts.turn("http://own.example:8000/rss"):
+        pass
+    assert not is_named(frozenset(["own.example:8000"]), "http://own.example/rss")
 
 
 def test_a_host_is_named_without_login_and_in_small_letters() -> None:
