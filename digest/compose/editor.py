@@ -331,14 +331,15 @@ async def _free_articles(
 
 async def _stories(
     connection: Connection, slot: Slot, free: Sequence[Article]
-) -> tuple[dict[int, int], frozenset[int]]:
-    """Return the story of each article that tells one with others, and those the slot has shown before."""
+) -> tuple[dict[int, int], frozenset[int], frozenset[int]]:
+    """Return the story of each article that tells one with others, those the slot has shown, those a person made."""
     told = await stories.story_of(connection, [article.id for article in free])
     shown = await slots.shown_articles(
         connection, slot.name, {one for story in told.values() for one in story.article_ids}
     )
     by_article = {article_id: story.id for article_id, story in told.items()}
-    return by_article, frozenset(story.id for story in told.values() if shown.intersection(story.article_ids))
+    known = frozenset(story.id for story in told.values() if shown.intersection(story.article_ids))
+    return by_article, known, frozenset(story.id for story in told.values() if story.is_by_person)
 
 
 async def _get(database: Database, edition_id: int) -> Edition:

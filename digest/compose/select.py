@@ -33,16 +33,21 @@ def choose(
     articles: Sequence[Article],
     stories: Mapping[int, int] | None = None,
     shown_stories: Collection[int] = (),
+    stories_by_person: Collection[int] = (),
 ) -> tuple[Placement, ...]:
     """Return the places of all `articles` in an edition of `slot`, or nothing if fewer than its minimum are shown.
 
     `stories` names the story of an article, by their ids; `shown_stories` are those that the slot has shown before.
+    Of `stories_by_person` the first article is shown, whichever shows most.
     """
     # Of equal times the higher id is the newer: a document's articles are stored from its end, where the oldest stand.
     newest_first = sorted(articles, key=lambda article: (ordering_time(article), article.id), reverse=True)
     headings = _headings(slot, newest_first)
     told = _told_once(
-        [article for article in newest_first if article.text.section in headings], stories or {}, shown_stories
+        [article for article in newest_first if article.text.section in headings],
+        stories or {},
+        shown_stories,
+        stories_by_person,
     )
     wanted = [article for article in newest_first if article.id in told.same_sources]
     if not wanted:
@@ -136,14 +141,17 @@ class _Told:
     repeated: frozenset[int]
 
 
-def _told_once(articles: Sequence[Article], stories: Mapping[int, int], shown: Collection[int]) -> _Told:
+def _told_once(
+    articles: Sequence[Article], stories: Mapping[int, int], shown: Collection[int], by_person: Collection[int]
+) -> _Told:
     by_story: dict[int, list[Article]] = {}
     for article in articles:
         by_story.setdefault(stories.get(article.id, -article.id), []).append(article)
     same_sources: dict[int, int] = {}
     for story, members in by_story.items():
         if story not in shown:
-            best = max(members, key=_how_much)
+            named = [member for member in members if member.id == story and story in by_person]
+            best = max(named or members, key=_how_much)
             same_sources[best.id] = len({member.source_id for member in members} - {best.source_id})
     return _Told(same_sources, frozenset(article.id for article in articles) - same_sources.keys())
 

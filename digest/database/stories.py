@@ -19,6 +19,7 @@ from digest.database.connection import Connection
 from digest.database.identity import site_of
 from digest.database.once import insert_once
 from digest.errors import NotFoundError
+from digest.models.editions import Role
 from digest.models.stories import Facts, JoinedBy, Likeness, Signature, Story, StoryMember
 
 WINDOW = timedelta(days=3)
@@ -30,7 +31,7 @@ _PER_QUERY = 400
 _s, _b, _m, _x = (
     tables.signatures.c, tables.signature_bands.c, tables.story_members.c, tables.story_separations.c,
 )  # fmt: skip
-_a, _r = tables.articles.c, tables.revisions.c
+_a, _r, _e = tables.articles.c, tables.revisions.c, tables.edition_articles.c
 
 
 async def place(
@@ -93,7 +94,8 @@ async def join(connection: Connection, article_ids: Sequence[int], *, at: dateti
 async def separate(connection: Connection, article_id: int, *, at: datetime) -> bool:
     """Make an article a story of its own, as a person says; False if it is one already. It stays apart from the others.
 
-    Where it was the first, the earliest of the others becomes the first. `NotFoundError`: there is no such article.
+    Where it was the first, the earliest of the others becomes the first. Editions that held them as one story count
+    anew, and what they did not show is free for the slot's next one. `NotFoundError`: there is no such article.
     """
     await _one_at_a_time(connection)
     member = await _member_of_any(connection, article_id, at=at)
@@ -111,7 +113,37 @@ async def separate(connection: Connection, article_id: int, *, at: datetime) -> 
             sa.update(tables.story_members).where(_m.article_id.in_(others)).values(story_id=others[0])
         )
     await _put(connection, StoryMember(article_id, article_id, None, BY_A_PERSON, JoinedBy.PERSON, at))
+    await _part_in_editions(connection, [article_id, *others], at=at)
     return True
+
+
+async def _part_in_editions(connection: Connection, article_ids: Sequence[int], *, at: datetime) -> None:
+    """Count anew in the editions that hold some of these articles, and free those that repeat a shown one no more."""
+    rows = (
+        await connection.execute(
+            sa.select(_e.edition_id, _e.slot, _e.article_id, _e.role, _m.story_id, _a.source_id)
+            .join(tables.story_members, _m.article_id == _e.article_id)
+            .join(tables.articles, _a.id == _e.article_id)
+            .where(_e.article_id.in_(article_ids), _e.given_back_at.is_(None), _e.role != Role.LEFT_OUT)
+        )
+    ).all()
+    shown = [row for row in rows if row.role is not Role.REPEATED]
+    repeated = [row for row in rows if row.role is Role.REPEATED]
+    for row in shown:
+        same = {one.source_id for one in repeated if (one.edition_id, one.story_id) == (row.edition_id, row.story_id)}
+        await connection.execute(
+            sa.update(tables.edition_articles)
+            .where(_e.edition_id == row.edition_id, _e.article_id == row.article_id)
+            .values(same_sources=len(same - {row.source_id}))
+        )
+    told = {(row.slot, row.story_id) for row in shown}
+    for row in repeated:
+        if (row.slot, row.story_id) not in told:
+            await connection.execute(
+                sa.update(tables.edition_articles)
+                .where(_e.edition_id == row.edition_id, _e.article_id == row.article_id)
+                .values(given_back_at=at)
+            )
 
 
 async def members(connection: Connection, story_id: int) -> list[StoryMember]:
@@ -131,7 +163,7 @@ async def story_of(connection: Connection, article_ids: Collection[int]) -> Mapp
         some = ids[start : start + _PER_QUERY]
         wanted = sa.select(_m.story_id).where(_m.article_id.in_(some))
         rows = await connection.execute(
-            sa.select(_m.story_id, _m.article_id, _a.source_id)
+            sa.select(_m.story_id, _m.article_id, _m.joined_by, _a.source_id)
             .join(tables.articles, _a.id == _m.article_id)
             .where(_m.story_id.in_(wanted))
             .order_by(_m.story_id, sa.case((_m.article_id == _m.story_id, 0), else_=1), _m.article_id)
@@ -255,10 +287,13 @@ async def _apart_from(connection: Connection, article_id: int) -> set[int]:
 def _stories(rows: Iterable[Any], wanted: Collection[int]) -> dict[int, Story]:  # Any: rows
     ids: dict[int, list[int]] = {}
     sources: dict[int, set[int]] = {}
+    by_person: set[int] = set()
     for row in rows:
+        if row.article_id == row.story_id and row.joined_by is JoinedBy.PERSON:
+            by_person.add(row.story_id)
         ids.setdefault(row.story_id, []).append(row.article_id)
         sources.setdefault(row.story_id, set()).add(row.source_id)
-    stories = [Story(story_id, tuple(some), len(sources[story_id])) for story_id, some in ids.items()]
+    stories = [Story(one, tuple(some), len(sources[one]), one in by_person) for one, some in ids.items()]
     by_article = {article_id: story for story in stories for article_id in story.article_ids}
     return {article_id: by_article[article_id] for article_id in wanted if article_id in by_article}
 

@@ -65,8 +65,12 @@ class StoryMember:
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """Articles that tell the same: the ids of all, first the one that founded it, and of how many sources they are."""
+    """Articles that tell the same: the ids of all, first the one that founded it, and of how many sources they are.
+
+    `is_by_person`: a person named the first one.
+    """
 
     id: int
     article_ids: tuple[int, ...]
     sources: int
+    is_by_person: bool = False

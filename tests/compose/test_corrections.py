@@ -370,6 +370,36 @@ async def _place(desk: Desk, article_id: int, story: str) -> None:
         await stories.place(connection, article_id, 1, signature, compare=_alike, now=desk.clock())
 
 
+async def test_of_two_that_a_person_joins_the_first_named_is_shown(desk: Desk) -> None:
+    """Though the machine would take the other, which shows more."""
+    (plain, rich) = await desk.publish("짧은 기사", "긴 기사")
+    async with desk.database.begin() as connection:
+        await stories.join(connection, [rich, plain], at=desk.clock())
+    first, second = await desk.make(), {rich: Role.LEAD, plain: Role.REPEATED}
+    async with desk.database.read() as connection:
+        placed = await editions.placed_articles(connection, first.id)
+    assert {one.article.id: one.placement.role for one in placed} == second
+
+
+async def test_what_a_person_separates_after_an_edition_is_in_the_next_one(desk: Desk, database: Database) -> None:
+    """Readers have seen one of the two alone; the count beside it is right on the edition's page from now on."""
+    await desk.subscribe("kim")
+    (shown,) = await desk.publish("가온시, 예산안 설명회 열어")
+    await _place(desk, shown, "budget")
+    async with database.begin() as connection:
+        desk.source = await sources.add_source(connection, SourceSpec("naru", "feed", "https://naru.example/rss"))
+    (hidden,) = await desk.publish("나루시, 예산안 설명회 개최")
+    await _place(desk, hidden, "budget")
+    edition = await desk.make()
+    async with database.begin() as connection:
+        assert await stories.separate(connection, shown, at=desk.clock())
+    following = await desk.make()
+    async with database.read() as connection:
+        placed = [await editions.placed_articles(connection, one.id) for one in (edition, following)]
+    assert [(one.article.id, one.placement.same_sources) for one in placed[0]][:1] == [(shown, 0)]
+    assert [one.article.id for one in placed[1]] == [hidden]
+
+
 async def test_one_story_of_two_sources_is_shown_once(desk: Desk, database: Database) -> None:
     """A press release that two papers print is one line with 같은 소식 1건, and does not come back tomorrow."""
     await desk.subscribe("kim")
