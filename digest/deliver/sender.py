@@ -179,11 +179,16 @@ class Sender:
         self._lanes.changed.clear()
         return found
 
+    @property
+    def _is_wanted(self) -> bool:
+        """Whether to claim more at once. Never during a pause: nothing is claimed then, so it would not end."""
+        return self._claimer.is_wanted and not self._relays.are_paused
+
     async def _until_needed(self, stop: asyncio.Event, wake: asyncio.Event | None) -> None:
         """Wait until the stock runs low, somebody calls, or it is time to look again."""
         await self._lanes.close(idle_only=True)
         end = monotonic_seconds() + (_BUSY_POLL_SECONDS if self._stock.held else _IDLE_POLL_SECONDS)
-        while not self._claimer.is_wanted and (left := end - monotonic_seconds()) > 0:
+        while not self._is_wanted and (left := end - monotonic_seconds()) > 0:
             await until_any(left, stop, wake, self._lanes.changed)
             self._lanes.changed.clear()
             if stop.is_set() or (wake is not None and wake.is_set()):

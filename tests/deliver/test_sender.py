@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from digest.config import Settings
 from digest.database import Database, alerts, attempts, deliveries, messages, renewals
 from digest.database.tables import subscribers
-from digest.deliver import transport
+from digest.deliver import relay_watch, transport
 from digest.deliver.sender import Sender
 from digest.deliver.settle import settle
 from digest.deliver.transport import RelayReport
@@ -548,6 +548,41 @@ async def test_421_between_two_mails_goes_on_over_a_new_connection(database: Dat
 
     assert sorted(server.recipients) == sorted(edition.recipients)
     assert await _alerts(database) == []
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_a_pause_in_the_middle_of_an_edition_leaves_the_rest_of_the_process_its_time(
+    database: Database, clock: StoppedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The worker once looked again without a pause of its own: no lease was renewed, no page answered for a minute."""
+    await ledger.make_edition(database, at=clock(), readers=60)
+    looks, fill, stop = 0, Sender._fill, asyncio.Event()
+
+    async def look(sender: Sender) -> bool:
+        nonlocal looks
+        looks += 1
+        return await fill(sender)
+
+    monkeypatch.setattr(Sender, "_fill", look)
+    monkeypatch.setattr(relay_watch, "_FIRST_PAUSE_SECONDS", 2.0)
+    async with HostileServer() as server, asyncio.timeout(30):
+
+        def go_away(_mail: Received) -> None:
+            if len(server.mails) == 12:
+                server.script.replies.update({"greeting": "421 4.3.2 going down", "MAIL": CLOSE})
+
+        server.on_mail = go_away
+        running = asyncio.create_task(_sender(database, server, clock).run(stop))
+        while not await _alerts(database):  # noqa: ASYNC110 - it tells nobody
+            await asyncio.sleep(0.01)
+        before = looks
+        await asyncio.sleep(0.3)
+        found = await ledger.states(database)
+        stop.set()
+        await running
+
+    assert looks - before < 20
+    assert found[DeliveryState.ATTEMPTING] == 0
 
 
 async def test_a_relay_that_is_away_is_waited_for(database: Database, clock: StoppedClock) -> None:
