@@ -209,6 +209,8 @@ def _subheads(
         or headings.subheads_below(reading.tree, body.node, title, under)
     )
     reading.note("subheads", "text" if lines else "")
+    if not lines and (lines := headings.told_subheads(reading.metadata, title)):
+        reading.note("subheads", "json-ld")
     return lines
 
 

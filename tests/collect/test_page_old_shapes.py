@@ -145,3 +145,29 @@ def test_a_photo_story_has_its_picture_and_no_text() -> None:
     page = read_page(html.encode(), "text/html", "https://paper.example/news/articleView.html?idxno=1", SEOUL)
     assert page.picture is not None
     assert (page.picture.caption, page.body, page.is_thin) == ("남문시장의 첫눈 1", (), True)
+
+
+@pytest.mark.parametrize("counter", ["", "<div>댓글 9</div>"])
+def test_what_readers_write_is_no_article_however_long(counter: str) -> None:
+    """A box that begins with 댓글 is theirs, whatever it is called; a number of them under the headline begins none."""
+    written = "".join(f"<div><b>독자{n}</b><p>{TEXT.replace('한빛읍', '우리 동네')}{n}</p></div>" for n in range(9))
+    over = f"<div><div><h2>{TITLE}</h2></div>{counter}<p>입력 2024-11-26 18:30</p>"
+    page = read(f"{over}<div><p>{TEXT}</p><p>{END}</p></div></div><div><h3>댓글 9</h3>{written}</div>")
+    assert page.body == (TEXT, END)
+
+
+def test_fields_that_are_marked_for_machines_in_the_text_are_read() -> None:
+    """Microdata: no other name says what they are."""
+    writer = "<p>By <span itemprop=author><i itemprop=name>조은솔</i></span></p>"
+    marked = f"<p itemprop=alternativeHeadline>조명 교체 논의, 내년에</p>{writer}"
+    page = read(f"<article><h1>{TITLE}</h1>{marked}<div itemprop=articleBody><p>{TEXT}</p><p>{END}</p></div></article>")
+    assert (page.subheads, page.byline, page.body) == (("조명 교체 논의, 내년에",), "조은솔", (TEXT, END))
+
+
+def test_an_hour_written_in_words_is_read() -> None:
+    """18시30분; and a section that stands in the page's title alone."""
+    page = read(
+        f"<h1>{TITLE}</h1><p>기사입력 : 2009년 11월 26일 18시30분</p><p>{TEXT}</p><p>{END}</p>",
+        f"<title>{TITLE} &lt; 농업 &lt; 기사본문 - 한빛신문</title>",
+    )
+    assert (page.registered_at, page.section) == (datetime(2009, 11, 26, 9, 30, tzinfo=UTC), "농업")

@@ -54,6 +54,12 @@ def test_a_thin_page_brings_no_body() -> None:
     assert (text.body, text.excerpt) == ((), "가온시는")
 
 
+def test_a_short_page_says_what_its_source_does_not() -> None:
+    """Many feeds list a headline alone; two sentences of the page are better than nothing under it."""
+    text = merged(replace(LISTED, excerpt=""), replace(PAGE, is_thin=True))
+    assert (text.body, text.excerpt) == ((), PAGE.excerpt)
+
+
 @pytest.mark.parametrize(
     ("listed", "printed", "first", "expected"),
     [

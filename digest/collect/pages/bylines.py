@@ -46,7 +46,8 @@ _PLACE = (
     "[class*=Info]"
 )
 _WRITERS_PLACE = "[class*=byline], [class*=reporter], [class*=writer], [class*=journalist], [class*=author]"
-_MOST_PLACES = 60
+_MARKED = '[itemprop~="author"] [itemprop~="name"], [itemprop~="author"], a[rel~="author"]'
+_MOST_PLACES, _LONGEST_NAME, _LONGEST_TOLD = 60, 40, 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ def read_byline(  # noqa: PLR0917  # each is a part of the page of its own
     under: tuple[str, ...],
 ) -> Byline:
     """`selected` is what selectors found and the way; what comes by one of `chosen_ways` needs no role to count."""
-    who, way = _named(metadata, selected)
+    who, way = _named(tree, metadata, selected)
     address = text.byline_address
     if (not who or way not in chosen_ways) and not _IS_WRITER.search(who) and text.byline:
         who, way = text.byline, "text"
@@ -89,13 +90,15 @@ def read_byline(  # noqa: PLR0917  # each is a part of the page of its own
     return Byline(who[:100], way if who else "", address.replace(" ", ""))
 
 
-def _named(metadata: Metadata, selected: tuple[str, str]) -> tuple[str, str]:
+def _named(tree: LexborHTMLParser, metadata: Metadata, selected: tuple[str, str]) -> tuple[str, str]:
     text, way = selected
     if not text and (text := metadata.linked("author")):
         way = "json-ld"
     if not text and (text := metadata.first("dable:author", "article:author", "author", "byl")):
         way = "meta"
-    text = clean_line(text)
+    if not text and (marked := tree.css_first(_MARKED)) is not None and len(text := text_of(marked)) <= _LONGEST_NAME:
+        way = "text"
+    text = clean_line(text) if len(text) <= _LONGEST_TOLD else ""
     is_paper = text and text in (metadata.linked("publisher"), metadata.first("og:site_name"))
     if "://" in text or text.lower() in _NOBODY or is_paper:
         return "", way  # a page about somebody, whoever keeps the system, or the paper itself

@@ -27,6 +27,12 @@ _SENTENCE_END = re.compile(r"[.!?。！？…][\"'”’」』)\]]*(?:\s|$)|다\
 _SHORTEST_SENTENCE = 20
 _SHORTEST_PROSE = 60  # without the mark of a sentence's end
 _PARAGRAPH_TAGS = frozenset({"p", "li", "blockquote", "dd", "h2", "h3", "h4", "pre", "tr", "center"})
+_HEADING_TAGS = frozenset({"h2", "h3", "h4", "h5", "h6", "strong", "b", "dt", "p", "div", "legend", "caption"})
+# What a box begins with whose sentences are readers' own.
+_NOT_WRITTEN_BY_THE_PAPER = re.compile(
+    r"(?:전체\s?|독자\s?)?(?:댓글|의견|한\s?줄\s?의견)(?:\s?(?:목록|쓰기|달기|보기))?\s?\(?\d{0,6}\)?\s?(?:개|건)?|나도\s?한마디|(?:\d+\s)?comments?\s?\(?\d{0,6}\)?",
+    re.IGNORECASE,
+)
 _WIDER = 1.25
 _MUCH_OF_THE_PAGE = 0.4
 _ADVERT_WORDS = frozenset({"ad", "ads", "adv"})
@@ -45,6 +51,7 @@ class _Frame:
     prose: float = 0  # letters of sentences anywhere within
     linked: int = 0
     score: float = 0
+    has_begun: bool = False  # something stands in it already
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +138,12 @@ def _end_run(frame: _Frame) -> None:
     text, linked = " ".join("".join(frame.own).split()), frame.own_linked
     frame.own.clear()
     frame.own_linked = 0
+    begins = frame.parent is not None and not frame.parent.has_begun and frame.tag in _HEADING_TAGS
+    if begins and frame.parent is not None and _NOT_WRITTEN_BY_THE_PAPER.fullmatch(text):
+        frame.parent.is_aside = True
+    holder = frame.parent
+    while holder is not None and not holder.has_begun:
+        holder.has_begun, holder = True, holder.parent
     letters = len(text) - linked
     if frame.is_aside or letters < _SHORTEST_SENTENCE or linked > letters:
         return
@@ -141,7 +154,7 @@ def _end_run(frame: _Frame) -> None:
     frame.prose += letters
     is_paragraph = frame.tag in _PARAGRAPH_TAGS
     share = 1.0
-    holder: _Frame | None = frame.parent if is_paragraph and frame.parent is not None else frame
+    holder = frame.parent if is_paragraph and frame.parent is not None else frame
     while holder is not None and share > 0.1:
         holder.score += share * letters
         share, holder = share / 2, holder.parent

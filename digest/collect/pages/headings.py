@@ -12,13 +12,14 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 from digest.collect.normalize import clean_title
 from digest.collect.pages import dateline
 from digest.collect.pages import metadata as meta
-from digest.collect.pages.tree import ancestors, attribute, inline_text_of, lines_of, text_of
+from digest.collect.pages.tree import ancestors, attribute, inline_text_of, lines_of, text_of, words_of
 
 _HEADINGS = "h1, h2, h3, h4, [class*=title], [class*=headline], [class*=subject], [class*=tit], [id*=title]"
 _MARKED = "h1, h2, h3, h4, strong, b, [class*=itle]"
 _SUBHEADS = (
     "[class*=subtitle], [class*=sub_title], [class*=sub-title], [class*=subTitle], [class*=SubTitle], [class*=subhead], "  # noqa: E501
-    "[class*=sub_tit], [class*=subtit], [class*=sub-heading], [class*=art_sub], [class*=titlesub], [class*=title_sub]"
+    "[class*=sub_tit], [class*=subtit], [class*=sub-heading], [class*=art_sub], [class*=titlesub], [class*=title_sub], "
+    "[itemprop=alternativeHeadline]"
 )
 _SUMMARIES = (
     "strong[class*=summary], div[class*=summary], p[class*=summary], h2[class*=summary], [class*=sub_title], "
@@ -30,12 +31,14 @@ _MARK = re.compile(r"^(?:[-–—·•∙▷▶*]\s*)+")
 _DASHED = re.compile(r"[-–—]\s?[^-–—\s].{4,80}(?<![.?!。])")
 _MOST_DASHED, _SHORT_PARAGRAPH = 4, 60
 _BARE = re.compile(r"\W+")
+_SECTION_IN_TITLE = re.compile(r"\s<\s([^<>]{1,40}?)\s<\s기사본문")  # headline < section < 기사본문 - paper
 _GENERIC = {"홈", "home", "전체기사", "전체", "뉴스", "기사", "news", "article", "top", "메인", "처음"}
 _MOST_HEADINGS, _LONGEST, _MOST_LINES, _SHORTEST_HEADLINE = 150, 300, 400, 8
 _SENTENCE = re.compile(r".{30,}(?:다|요)[.”\"’']{1,2}")
 _SIZED = "font[size], [style*=font]"
 _FONT_PIXELS, _HEADLINE_POINTS = (10, 13, 16, 18, 24, 32, 48), 18  # of `size` 1 to 7
 _MOST_NODES, _MOST_AROUND, _SHORTEST_BEGINNING = 20_000, 6, 4
+_SUB_WORDS = frozenset({"sub", "deck", "dek", "lede", "subhead"})
 _NO_SUBHEAD = re.compile(
     r"(?:다|요)[.”]{1,2}$|바로\s?가기|공유|글자|글씨|본문|페이지|댓글|조회|인쇄|스크랩|로그인|구독"
 )
@@ -222,10 +225,17 @@ def subheads_below(
         _NO_SUBHEAD.search(line) or dateline.says_who_or_when(line) or _bare(line) in wanted for line in lines
     ):
         return ()
-    is_heading = below.tag in ("h2", "h3", "h4", "h5", "h6")
+    is_heading = below.tag in ("h2", "h3", "h4", "h5", "h6") or bool(words_of(below.attributes) & _SUB_WORDS)
     printed = lines_of(below)
     is_followed = under[: len(printed)] == printed and any(map(dateline.says_who_or_when, under[len(printed) :][:1]))
     return lines if is_heading or is_followed else ()
+
+
+def told_subheads(metadata: meta.Metadata, title: str) -> tuple[str, ...]:
+    """The sub-headlines that the page tells machines, one a line."""
+    lines = tuple(line for line in map(clean_title, metadata.linked("alternativeHeadline").splitlines()) if line)
+    are_lines = all(_SHORTEST_HEADLINE <= len(line) <= _LONG_PARAGRAPH for line in lines)
+    return lines[:_MOST_DASHED] if are_lines and _bare(title) not in map(_bare, lines) else ()
 
 
 def _printed_headline(root: LexborNode | None, wanted: str) -> LexborNode | None:
@@ -295,6 +305,8 @@ def read_section(tree: LexborHTMLParser, metadata: meta.Metadata) -> tuple[str, 
     ]:
         return steps[-1], "json-ld"
     section = last_step(tree, _BREADCRUMB)
+    if not section and (match := _SECTION_IN_TITLE.search(inline_text_of_title(tree.css_first("title")))):
+        section = _usable(match[1])
     return section, "text" if section else ""
 
 

@@ -16,7 +16,7 @@ from digest.collect.dates import read_date
 from digest.collect.pages.metadata import Metadata
 from digest.collect.pages.tree import attribute
 
-_PRINTED = r"(\d{4}\s?[-./년]\s?\d{1,2}\s?[-./월]\s?\d{1,2}\s?[일.]?\s?(?:\([월화수목금토일]\)\s?)?\[?(?:(?:오전|오후)?\s?\d{1,2}:\d{2}(?::\d{2})?(?:\s?[AP]M\b)?)?)"  # noqa: E501
+_PRINTED = r"(\d{4}\s?[-./년]\s?\d{1,2}\s?[-./월]\s?\d{1,2}\s?[일.]?\s?(?:\([월화수목금토일]\)\s?)?\[?(?:(?:오전|오후)?\s?(?:\d{1,2}:\d{2}(?::\d{2})?(?:\s?[AP]M\b)?|\d{1,2}시(?:\s?\d{1,2}분)?))?)"  # noqa: E501
 _LABEL_GAP = r"(?:일시?|시간|날짜|시각)?\s{0,3}[:：|]?\s{0,3}"
 _REGISTERED = re.compile(
     rf"(?:기사\s?등록|기사\s?입력|최초\s?입력|등록|입력|승인|작성|발행|게재|송고){_LABEL_GAP}{_PRINTED}"
@@ -133,7 +133,7 @@ def _first(offered: list[tuple[str, str]], zone: ZoneInfo, doubts: list[str]) ->
 def _printed(form: re.Pattern[str], text: str, zone: ZoneInfo) -> datetime | None:
     for match in form.finditer(text):
         around = text[max(0, match.start() - _AROUND) : match.start()], text[match.end() : match.end() + _AROUND]
-        if ":" in match[1] or not any(map(_MASTHEAD.search, around)):
+        if ":" in match[1] or "시" in match[1] or not any(map(_MASTHEAD.search, around)):
             return read_date(_plain(match[1]), zone).at
     return None
 
