@@ -55,6 +55,7 @@ async def test_a_first_relay_that_refuses_the_login_leaves_everything_to_the_nex
         await _sender(database, clock, relay_to(main, user="news", password="wrong"), backup).send_due()
 
     assert (main.mails, Counter(backup.recipients)) == ([], Counter(edition.recipients))
+    assert backup.connections <= 2  # of the three it allows one is for mails somebody waits for
     assert await ledger.states(database) == {ACCEPTED: 40}
     assert await ledger.attempt_rows(database) == []
     told = await _alerts(database)
