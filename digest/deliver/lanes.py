@@ -155,7 +155,6 @@ class Lanes:
                 place.is_opening = True
                 place.lane = await relay.open_lane(place)
                 place.is_opening = False
-                self.feed()  # others may have waited for this
             self._fill(place)
             while place.under_way:
                 delivery_id, outcome = await place.lane.next_outcome()
@@ -177,8 +176,6 @@ class Lanes:
         await self._close_if_over(place)
         if place.lane is None:
             self._relays.closed(place)
-            if self._relays.is_trying(place) and not self._is_closing:
-                self._open_if_wanted(place)  # before another does
         if place.lane is None or self._is_closing or self._relays.are_paused:
             self.feed()
         else:

@@ -191,6 +191,23 @@ async def test_running_sends_what_comes_and_stops_cleanly(database: Database, cl
     assert Counter(row["state"] for row in rows)[ACCEPTED] == len(server.mails)
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_an_idle_lane_is_kept_for_the_next_mail(database: Database, clock: StoppedClock) -> None:
+    """Who subscribes a moment after another does not wait for a connection, and relays count them."""
+    stop, wake = asyncio.Event(), asyncio.Event()
+    async with HostileServer() as server, asyncio.timeout(20):
+        running = asyncio.create_task(_sender(database, server, clock, smtp_connections=1).run(stop, wake))
+        for number in (1, 2):
+            await ledger.make_single(database, at=clock(), recipient=f"reader{number}@gaon.example")
+            while await ledger.states(database) != {ACCEPTED: number}:
+                wake.set()
+                await asyncio.sleep(0.01)
+        stop.set()
+        await running
+
+    assert server.connections == 1
+
+
 async def test_stopping_cuts_off_a_relay_that_does_not_answer(database: Database, clock: StoppedClock) -> None:
     """Ctrl-C ends in five seconds, and what was on the wire has a state that is true."""
     await ledger.make_edition(database, at=clock(), readers=3)
