@@ -18,6 +18,7 @@ _ACCEPT = "application/rss+xml, application/atom+xml, application/feed+json, app
 _MAX_AGE = re.compile(r"(?:^|[\s,])max-age\s*=\s*\"?(\d{1,9})")
 _NEVER_FRESH = re.compile(r"(?:^|[\s,])(?:no-cache|no-store)(?:$|[\s,=])")
 _LONGEST_MARK = 1000  # characters of an ETag worth keeping
+MOVED = "has moved for good to"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,7 @@ async def ask(
         return Unchanged(_fresh_seconds(fetched.headers))
     if fetched.status not in (200, 203):
         raise _refusal(fetched.status, fetched.headers)
-    doubts = (f"has moved for good to {fetched.moved_to}; name that address",) if fetched.moved_to else ()
+    doubts = (f"{MOVED} {fetched.moved_to}; name that address",) if fetched.moved_to else ()
     return Page(
         url=fetched.url,
         content_type=fetched.headers.get("Content-Type", ""),

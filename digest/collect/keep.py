@@ -4,7 +4,7 @@ Most turns bring nothing or only new articles: those of a batch are kept in one 
 left (known articles, rankings, failures) goes the ordinary way in another one; if that fails, each source is kept
 alone, so that the one at fault is found and costs only its own turn. Only what this worker still holds is kept. After
 three failures in a row a person is told (alert `source:NAME`), after two weeks of them the source is given up; the
-alert is closed by itself at recovery.
+alert is closed by itself at recovery. That one has moved for good is told once, too (`moved:NAME`).
 
 Events: source.fetched, source.unchanged, source.batch_failed, source.failed, source.given_up, source.recovered
 """
@@ -17,6 +17,7 @@ from functools import partial
 from digest import events
 from digest.clock import Clock
 from digest.collect import freshness
+from digest.collect.fetch import MOVED
 from digest.collect.gather import Gathered
 from digest.collect.normalize import clean_line, shorten
 from digest.config import Settings
@@ -71,7 +72,19 @@ async def keep(keeper: Keeper, batch: Sequence[Gathered]) -> list[CollectReport]
     rest = [one for one in batch if one.source.id not in reports]
     if rest:
         reports |= zip((one.source.id for one in rest), await _keep_carefully(keeper, rest), strict=True)
+    await _tell_moves(keeper, batch)
     return [reports[one.source.id] for one in batch]
+
+
+async def _tell_moves(keeper: Keeper, batch: Sequence[Gathered]) -> None:
+    """Tell a person once of each source that has another address now: the old one will end some day."""
+    for one in batch:
+        if moved := next((doubt for doubt in one.doubts if doubt.startswith(MOVED)), ""):
+            name = one.source.spec.name
+            text = f"The source {name} {shorten(clean_line(moved), _PROBLEM_LETTERS)}, before the old one ends."
+            async with keeper.database.begin() as connection:
+                if not await alerts.say(connection, sources.moved_matter(name), text):
+                    await alerts.raise_alert(connection, sources.moved_matter(name), text, at=keeper.clock())
 
 
 async def _keep_what_is_new(keeper: Keeper, batch: Sequence[Gathered]) -> dict[int, CollectReport]:
@@ -160,6 +173,9 @@ def _note_fetched(
     marks = [_fetched(keeper, one, stored[one.source.id], now) for one in good]
     turns.mark_fetched(connection, marks, owner=keeper.owner, at=now)
     matters = [sources.alert_matter(one.source.spec.name) for one in good]
+    # An answer that nothing has changed does not say where it came from.
+    stayed = [one for one in good if not one.is_unchanged and not any(doubt.startswith(MOVED) for doubt in one.doubts)]
+    matters += [sources.moved_matter(one.source.spec.name) for one in stayed]
     return alerts.resolve_all(connection, matters, at=now) if matters else set()
 
 

@@ -35,6 +35,11 @@ def alert_matter(name: str) -> str:
     return f"source:{name}"
 
 
+def moved_matter(name: str) -> str:
+    """Return the matter under which a person is told of a source's new address."""
+    return f"moved:{name}"
+
+
 async def provision(connection: Connection, specs: Sequence[SourceSpec], *, now: datetime) -> None:
     """Bring the provisioned sources in step with `specs`; doing it again changes nothing."""
     for spec in specs:
@@ -69,6 +74,7 @@ async def provision(connection: Connection, specs: Sequence[SourceSpec], *, now:
     )
     for name in gone.scalars():
         await alerts.resolve(connection, alert_matter(name), at=now)
+        await alerts.resolve(connection, moved_matter(name), at=now)
 
 
 async def list_sources(connection: Connection) -> list[Source]:
@@ -139,6 +145,7 @@ async def remove_source(connection: Connection, name: str, *, at: datetime) -> N
         .values(state=SourceState.REMOVED, lease_owner=None, lease_until=None)
     )
     await alerts.resolve(connection, alert_matter(name), at=at)
+    await alerts.resolve(connection, moved_matter(name), at=at)
 
 
 async def claim_due(connection: Connection, *, owner: str, now: datetime, lease: timedelta, limit: int) -> list[Source]:

@@ -270,6 +270,17 @@ async def test_a_feed_that_moved_for_good_is_doubted(room: Room, database: Datab
         1,
         (f"has moved for good to {room.paper.url('/new.xml')}; name that address",),
     )
+    async with database.begin() as connection:
+        (told,) = await alerts.claim_for_mail(connection, now=clock())
+    assert room.paper.url("/new.xml") in told.text
+    clock.advance(hours=2)
+    await room.collect(database, clock)
+    async with database.begin() as connection:
+        assert await alerts.claim_for_mail(connection, now=clock()) == []
+    room.paper.serve(rss(item(2)))
+    await room.collect(database, clock)
+    async with database.read() as connection:
+        assert await alerts.list_open(connection) == []
 
 
 async def test_new_http_picture_hosts_are_probed_once_a_week(

@@ -93,7 +93,7 @@ def _matters(module: ast.Module, expression: ast.expr) -> set[str]:
         case ast.IfExp(body=one, orelse=other):
             return _matters(module, one) | _matters(module, other)
         case ast.Call():
-            return {{"sources.alert_matter": "source:*"}[_called(expression)]}
+            return {{"sources.alert_matter": "source:*", "sources.moved_matter": "moved:*"}[_called(expression)]}
         case ast.Name(id=name):
             given = [node.value for node in ast.walk(module) if isinstance(node, ast.Assign) and _sets(node, name)]
             return set().union(*(_matters(module, value) for value in given))

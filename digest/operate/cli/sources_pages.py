@@ -43,7 +43,8 @@ def article_page(settings: "Settings", spec: "SourceSpec", *, may_be_textless: b
     if may_be_textless and said.is_withdrawn:
         return page
     is_article = said.title and said.registered_at
-    return page if is_article and (may_be_textless or not said.is_thin) else None
+    is_photo_story = said.picture is not None and bool(said.picture.caption)
+    return page if is_article and (may_be_textless or is_photo_story or not said.is_thin) else None
 
 
 def _read(settings: "Settings", spec: "SourceSpec", links: "Sequence[str]") -> "list[CheckedPage]":
