@@ -78,6 +78,13 @@ def test_whoever_stands_where_writers_do_wrote_it(printed: str, who: str) -> Non
     assert read(f"<h1>{TITLE}</h1>{printed}<div><p>{TEXT}</p><p>{END}</p></div>").byline == who
 
 
+@pytest.mark.parametrize("marks", ["class=writer", "itemprop=author", "rel=author"])
+def test_a_reader_who_comments_did_not_write_the_article(marks: str) -> None:
+    """Boards name both alike."""
+    comment = f"<ul class=comment-list><li><a {marks}>김독자</a> 잘 읽었습니다.</li></ul>"
+    assert read(f"<h1>{TITLE}</h1><div><p>{TEXT}</p><p>{END}</p></div>{comment}").byline == ""
+
+
 def test_names_told_to_machines_are_shown_as_printed() -> None:
     """차은수, 백다온 → 차은수·백다온 기자."""
     writers = [{"name": "차은수"}, {"name": "백다온"}]

@@ -15,7 +15,7 @@ from digest.collect.normalize import clean_line
 from digest.collect.pages import dateline
 from digest.collect.pages.metadata import Metadata
 from digest.collect.pages.tidy import ADDRESS, BYLINE, Tidied
-from digest.collect.pages.tree import lines_of, text_of
+from digest.collect.pages.tree import ancestors, lines_of, text_of, words_of
 
 _IS_WRITER = re.compile(r"기자|특파원|논설|앵커|위원|reporter|staff|correspondent", re.IGNORECASE)
 _NAMED_TWICE = re.compile(r"(?:by\s+)?(?P<who>.{2,}?)(?:[\s,·/|]+(?P=who))*", re.IGNORECASE)  # and "By" before a name
@@ -47,7 +47,8 @@ _PLACE = (
 )
 _WRITERS_PLACE = "[class*=byline], [class*=reporter], [class*=writer], [class*=journalist], [class*=author]"
 _MARKED = '[itemprop~="author"] [itemprop~="name"], [itemprop~="author"], a[rel~="author"]'
-_MOST_PLACES, _LONGEST_NAME, _LONGEST_TOLD = 60, 40, 300
+_READERS_OWN = frozenset({"comment", "comments", "reply", "replies", "cmt", "related", "most"})
+_MOST_PLACES, _LONGEST_NAME, _LONGEST_TOLD, _MOST_AROUND = 60, 40, 300, 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,7 @@ def read_byline(  # noqa: PLR0917  # each is a part of the page of its own
         printed, at = dateline.reporter(under, text.paragraphs)
         if _are_the_same(who, printed):
             who, way, address = printed, "text", address or at
-    if not who and (bare := _bare_name(tree)):
+    if not who and (bare := _bare_name(tree, under)):
         who, way = bare, "text"
     if match := ADDRESS.search(who):
         address, who = address or match[0], clean_line(who.replace(match[0], "")).strip("()<>[] |/,")
@@ -96,13 +97,22 @@ def _named(tree: LexborHTMLParser, metadata: Metadata, selected: tuple[str, str]
         way = "json-ld"
     if not text and (text := metadata.first("dable:author", "article:author", "author", "byl")):
         way = "meta"
-    if not text and (marked := tree.css_first(_MARKED)) is not None and len(text := text_of(marked)) <= _LONGEST_NAME:
+    if not text and (text := _marked(tree)):
         way = "text"
     text = clean_line(text) if len(text) <= _LONGEST_TOLD else ""
     is_paper = text and text in (metadata.linked("publisher"), metadata.first("og:site_name"))
     if "://" in text or text.lower() in _NOBODY or is_paper:
         return "", way  # a page about somebody, whoever keeps the system, or the paper itself
     return text, way
+
+
+def _marked(tree: LexborHTMLParser) -> str:
+    """The name that the text itself marks for machines, unless it is a commenting reader's."""
+    for node in tree.css(_MARKED)[:5]:
+        around = frozenset[str]().union(*(words_of(one.attributes) for one in ancestors(node, _MOST_AROUND)))
+        if len(text := text_of(node)) <= _LONGEST_NAME and not around & _READERS_OWN:
+            return text
+    return ""
 
 
 def _are_the_same(who: str, printed: str) -> bool:
@@ -119,11 +129,15 @@ def _printed(tree: LexborHTMLParser) -> tuple[str, str]:
     return "", ""
 
 
-def _bare_name(tree: LexborHTMLParser) -> str:
-    """The name in an element that is made for it, perhaps behind a label or before an address."""
+def _bare_name(tree: LexborHTMLParser, under: tuple[str, ...]) -> str:
+    """The name in an element that is made for it, perhaps behind a label or before an address, and below the headline.
+
+    Elsewhere such names are those of readers who comment, and of other articles' writers.
+    """
     for place in tree.css(_WRITERS_PLACE)[:_MOST_PLACES]:
         said = clean_line(_LABEL.sub("", ADDRESS.sub("", text_of(place)), count=1)).strip("()<>[]|/, ")
-        if len(said) <= 4 and said not in _NO_PERSON and _BARE_NAME.fullmatch(said):
+        is_name = len(said) <= 4 and said not in _NO_PERSON and _BARE_NAME.fullmatch(said) is not None
+        if is_name and any(said in line for line in under):
             return said
     return ""
 

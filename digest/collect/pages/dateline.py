@@ -10,6 +10,7 @@ import re
 from digest.collect.pages.tidy import ADDRESS
 
 _LINES, _LONGEST_LINE = 14, 120
+_SENTENCE = re.compile(r".{38,}(?:다|요)\.[”\"’')\]]?")
 _NO_LETTER = re.compile(r"\W+")
 _NAME = r"(?<![가-힣])[가-힣]{2,4}(?<![부팀국실단본])"
 _ROLE = r"(?:수습|선임|전문|인턴|객원|시민)?(?:기자|특파원|논설위원|앵커|통신원|리포터|에디터)"
@@ -44,14 +45,14 @@ _NOBODY = ("webmaster@", "admin@", "master@", "news@", "desk@", "editor@")
 
 
 def lines_under(lines: tuple[str, ...], title: str) -> tuple[str, ...]:
-    """Return the short lines after the headline, as far as the text's first long one."""
+    """Return the short lines after the headline, as far as the text's first long one or whole sentence."""
     wanted = _bare(title)
     at = next((number for number, line in enumerate(lines) if _bare(line) == wanted), None) if wanted else None
     if at is None:
         return ()
     under = []
     for line in lines[at + 1 : at + 1 + _LINES]:
-        if len(line) > _LONGEST_LINE:
+        if len(line) > _LONGEST_LINE or _SENTENCE.fullmatch(line):
             break
         under.append(line)
     return tuple(under)
