@@ -98,7 +98,7 @@ async def test_a_database_locked_by_somebody_else_sends_nothing(
 
 
 async def test_a_database_locked_in_the_middle_keeps_results_until_it_is_free(
-    sqlite: Database, sqlite_path: Path, clock: StoppedClock
+    sqlite: Database, sqlite_path: Path, clock: StoppedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The mail is out, the lock is somebody else's: the answer waits in the journal, not in the bin."""
     edition = await ledger.make_edition(sqlite, at=clock(), readers=5)
@@ -116,7 +116,8 @@ async def test_a_database_locked_in_the_middle_keeps_results_until_it_is_free(
 
         server.on_mail = lock
         sender = _sender(sqlite, server, clock)
-        with pytest.raises(DatabaseUnavailableError, match="locked"):
+        with monkeypatch.context() as patch, pytest.raises(DatabaseUnavailableError, match="locked"):
+            patch.setattr(sending, "_WRITE_SECONDS", 0.1)
             await sender.send_due()
         assert (await ledger.states(sqlite))[DeliveryState.ATTEMPTING] > 0
         other.execute("ROLLBACK")
@@ -128,9 +129,10 @@ async def test_a_database_locked_in_the_middle_keeps_results_until_it_is_free(
 
 
 async def test_a_pass_that_cannot_write_down_what_it_sent_ends_and_says_so(
-    sqlite: Database, sqlite_path: Path, clock: StoppedClock
+    sqlite: Database, sqlite_path: Path, clock: StoppedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever asked must neither wait without end nor believe that it is stored: a command would end with success."""
+    monkeypatch.setattr(sending, "_WRITE_SECONDS", 0.1)
     await ledger.make_edition(sqlite, at=clock(), readers=1)
     other = sqlite3.connect(sqlite_path, isolation_level=None)
     async with HostileServer() as server:

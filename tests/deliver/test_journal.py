@@ -9,6 +9,7 @@ import pytest
 from digest.database import Database, results
 from digest.database.results import Result
 from digest.deliver import journal as journals
+from digest.deliver import lanes
 from digest.deliver.journal import Journal
 from digest.deliver.sender import Sender
 from digest.deliver.stock import Stock
@@ -115,9 +116,10 @@ async def test_nothing_is_marked_while_no_lane_is_open(database: Database, clock
 
 
 async def test_what_was_marked_and_not_handed_over_is_given_back_at_a_stop(
-    database: Database, clock: StoppedClock
+    database: Database, clock: StoppedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Only what the relay may have is uncertain; the rest goes on at once with another worker."""
+    monkeypatch.setattr(lanes, "_WIRE_SECONDS", 0.2)
     await ledger.make_edition(database, at=clock(), readers=50)
     stop = asyncio.Event()
     silent = Script({"BODY": ["250 2.0.0 ok"] * 6 + [SILENCE] * 40})

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from digest.config import Settings
 from digest.database import Database, alerts, attempts, deliveries, messages, renewals
 from digest.database.tables import subscribers
-from digest.deliver import relay_watch, transport
+from digest.deliver import lanes, relay_watch, transport
 from digest.deliver.sender import Sender
 from digest.deliver.settle import settle
 from digest.deliver.transport import RelayReport
@@ -208,8 +208,11 @@ async def test_an_idle_lane_is_kept_for_the_next_mail(database: Database, clock:
     assert server.connections == 1
 
 
-async def test_stopping_cuts_off_a_relay_that_does_not_answer(database: Database, clock: StoppedClock) -> None:
+async def test_stopping_cuts_off_a_relay_that_does_not_answer(
+    database: Database, clock: StoppedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Ctrl-C ends in five seconds, and what was on the wire has a state that is true."""
+    monkeypatch.setattr(lanes, "_WIRE_SECONDS", 0.2)
     await ledger.make_edition(database, at=clock(), readers=3)
     stop = asyncio.Event()
     async with HostileServer(Script({"BODY": SILENCE})) as server:
