@@ -128,6 +128,7 @@ def test_what_stands_around_entries_may_change_them(text: str) -> None:
         ("<title>소식 1", "<title>소식 <![CDATA[1]]>"),
         ("<title>소식 1", "<title>소식 <b>1</b>"),
         ("</guid>", "</guid><guid>2</guid>"),
+        ("</guid>", "</guid><author/>"),
         ("</guid>", "</guid><media:content url='https://paper.example/1.jpg'/>"),
         ("홍길동", "홍길동 (hong@paper.example)"),
         ("<link>https://paper.example/1", "<link>https://paper.example/?a=1&amp;b;c=2"),

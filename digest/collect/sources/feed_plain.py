@@ -82,8 +82,10 @@ def read(text: str, outside: Outside) -> Entry | None:
             return None
         if key == "tags":
             tags.append(value)
-        elif values.setdefault(key, value) is not value:
+        elif key in values:
             return None
+        else:
+            values[key] = value
         is_permanent = is_permanent and permanent != "false"
     if not _END.fullmatch(text, at) or len(values) + bool(tags) == 0 or _is_odd_address(values):
         return None
