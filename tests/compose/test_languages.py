@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -16,7 +17,12 @@ SEOUL = ZoneInfo("Asia/Seoul")
 PACKAGE = Path(__file__).resolve().parents[2] / "digest"
 
 
-def _sentences() -> Iterator[tuple[str | tuple[str, ...], str]]:
+@cache
+def _sentences() -> list[tuple[str | tuple[str, ...], str]]:
+    return list(_find_sentences())
+
+
+def _find_sentences() -> Iterator[tuple[str | tuple[str, ...], str]]:
     """Yield every sentence of templates and code, and the file it stands in."""
     templates = template_folders(None)[0]
     places = [("jinja2", path) for path in templates.rglob("*") if path.suffix in (".html", ".txt", ".mjml")]

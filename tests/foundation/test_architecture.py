@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -10,7 +11,12 @@ LOGGING = {"event", "warning", "failure"}
 NO_FIELDS = {"exc_info"}  # adds the traceback
 
 
-def _calls() -> Iterator[tuple[ast.Module, ast.Call]]:
+@cache
+def _calls() -> list[tuple[ast.Module, ast.Call]]:
+    return list(_find_calls())
+
+
+def _find_calls() -> Iterator[tuple[ast.Module, ast.Call]]:
     for path in sorted((PROJECT / "digest").rglob("*.py")):
         if path.name != "events.py":
             tree = ast.parse(path.read_text(encoding="utf-8"))
