@@ -83,7 +83,9 @@ class Signatures:
         await asyncio.gather(*(process.close() for process in processes))
 
     async def _start(self) -> None:
-        await asyncio.gather(*(self._start_one() for _ in range(self._count)))
+        async with asyncio.TaskGroup() as group:  # given up, it waits until each of them has ended
+            for _ in range(self._count):
+                group.create_task(self._start_one())
 
     async def _start_one(self) -> None:
         process = _Process(len(rsa.sign(self._key, [b""])[0]))

@@ -9,6 +9,7 @@ import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
+from digest import child
 from digest.deliver.signatures import Signatures
 
 pytestmark = pytest.mark.anyio
@@ -95,3 +96,30 @@ async def test_closed_there_is_no_process_left(signatures: Signatures) -> None:
     for pid in pids:
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)
+
+
+async def test_processes_that_are_being_started_are_ended_before_closing_is_over(
+    key: rsa.RSAPrivateKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of them, not only the first: what is left runs into the end of the loop."""
+    begun, ended, all_begun = [], [], asyncio.Event()
+
+    async def start(module: str) -> asyncio.subprocess.Process:
+        begun.append(module)
+        number = len(begun)
+        if number == 3:
+            all_begun.set()
+        try:
+            await asyncio.sleep(3600)
+        finally:
+            await asyncio.sleep(0.01 * number)  # until it has ended
+            ended.append(module)
+        raise AssertionError("it was to be given up")
+
+    monkeypatch.setattr("os.cpu_count", lambda: 3)
+    monkeypatch.setattr(child, "start", start)
+    signatures = Signatures(key)
+    signatures.expect_many()
+    await all_begun.wait()
+    await signatures.close()
+    assert len(ended) == 3
