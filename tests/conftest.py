@@ -3,6 +3,7 @@
 import asyncio
 import os
 import shutil
+import signal
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from tests.support.settings import make_settings
 pytest_plugins = ("tests.support.patience",)  # a test that hangs ends
 scratch.keep_in_memory()
 instants.watch()
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell begins so what it runs in the background
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 SAMPLES = Path(__file__).resolve().parents[2] / "shared" / "samples"
 
 
