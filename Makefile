@@ -14,7 +14,7 @@ run: .venv/run.stamp
 	@exec $(BIN)/digest run
 
 test: .venv/test.stamp
-	@$(BIN)/pytest -n 2 --dist loadgroup tests
+	@$(BIN)/pytest -n 3 --dist loadgroup tests
 
 check: .venv/test.stamp
 	@$(BIN)/ruff format --check .
