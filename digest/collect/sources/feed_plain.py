@@ -4,8 +4,9 @@ In: the text of one RSS `<item>`. Out: the mapping feedparser would make of it, 
 None wherever feedparser would have anything to decide. What is read is a closed list: elements of one line of names,
 without attributes (but `isPermaLink`), each at most once, holding nothing but text or one marked section, in a
 document whose outside says nothing about its entries. feedparser stays the judge: `agrees` compares what both make of
-a document's entries when all of it is read, and only where they agree a source's later entries are read here. It
-takes a thirtieth of feedparser's time, and of a pass in which each feed has two new entries that was a fifth. Pure.
+a document's entries when all of it is read, and only where they agree a source's later entries are read here. It takes
+an eleventh of feedparser's time: 66 instead of 750 µs for two entries, of 4,500 that a feed with two new ones cost in
+all. Pure.
 """
 
 import re
