@@ -83,8 +83,7 @@ async def _tell_moves(keeper: Keeper, batch: Sequence[Gathered]) -> None:
             name = one.source.spec.name
             text = f"The source {name} {shorten(clean_line(moved), _PROBLEM_LETTERS)}, before the old one ends."
             async with keeper.database.begin() as connection:
-                if not await alerts.say(connection, sources.moved_matter(name), text):
-                    await alerts.raise_alert(connection, sources.moved_matter(name), text, at=keeper.clock())
+                await alerts.raise_once(connection, sources.moved_matter(name), text, at=keeper.clock())
 
 
 async def _keep_what_is_new(keeper: Keeper, batch: Sequence[Gathered]) -> dict[int, CollectReport]:
@@ -237,8 +236,10 @@ async def _note_failure(connection: Connection, keeper: Keeper, one: Gathered, n
                 f" itself once it can be read. Repair its address, or try it now with: digest collect {name}"
             )
         is_news = failures == freshness.ALERT_AFTER or is_given_up
-        if is_news or not await alerts.say(connection, sources.alert_matter(name), what + then):
+        if is_news:
             await alerts.raise_alert(connection, sources.alert_matter(name), what + then, at=now)
+        else:
+            await alerts.raise_once(connection, sources.alert_matter(name), what + then, at=now)
     if is_given_up:
         events.warning("source.given_up", source=name, failures=failures)
 

@@ -301,9 +301,7 @@ async def _is_gone(visitor: Visitor, turn: PageTurn, *, is_trouble: bool) -> See
         seen = await _failed(visitor, turn, PageState.FAILED, problem)
         async with visitor.database.begin() as connection:
             text = f"{turn.source_name}: {problem} Look at the site; withdraw with: digest articles withdraw ID"
-            matter = f"pages:{turn.source_name}"
-            if not await alerts.say(connection, matter, text):  # one mail is enough, whatever number of pages is gone
-                await alerts.raise_alert(connection, matter, text, at=visitor.clock())
+            await alerts.raise_once(connection, f"pages:{turn.source_name}", text, at=visitor.clock())
         return seen
     now = visitor.clock()
     async with visitor.database.begin() as connection:

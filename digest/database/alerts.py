@@ -47,12 +47,13 @@ async def raise_alert(connection: Connection, matter: str, text: str, *, at: dat
         )
 
 
-async def say(connection: Connection, matter: str, text: str) -> bool:
-    """Say of an open alert how it stands now; nobody is mailed for that. False: there is none that is open."""
+async def raise_once(connection: Connection, matter: str, text: str, *, at: datetime) -> None:
+    """Raise an alert; of one that is open already say how it stands now, for which nobody is mailed again."""
     updated = await connection.execute(
         sa.update(alerts).where(alerts.c.matter == matter, alerts.c.resolved_at.is_(None)).values(text=text)
     )
-    return updated.rowcount > 0
+    if not updated.rowcount:
+        await raise_alert(connection, matter, text, at=at)
 
 
 async def resolve(connection: Connection, matter: str, *, at: datetime) -> bool:

@@ -1,7 +1,8 @@
-"""A newspaper's web server for tests, on loopback, and feeds to serve from it."""
+"""A newspaper's web server for tests, on loopback, feeds to serve from it, and the recorded ones."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Self
 from xml.sax.saxutils import escape
 
@@ -56,6 +57,12 @@ class Paper:
         self.requests.append(request)
         known = self._answers.get(request.path)
         return await known(request) if known else web.Response(status=404)
+
+
+def feed_samples(samples: Path) -> list[Path]:
+    """The recorded feeds among the samples."""
+    files = (path for path in (samples / "feeds").rglob("*") if path.is_file())
+    return sorted(path for path in files if not path.name.endswith((".md", "MANIFEST.json")))
 
 
 def item(number: int = 1, **changes: str | None) -> str:

@@ -13,6 +13,7 @@ from digest.collect.source import Known
 from digest.collect.sources import feed, feed_entry, feed_plain
 from digest.errors import SourceUnreadableError
 from digest.models.articles import FoundArticle
+from tests.collect.paper import feed_samples
 
 SEOUL = ZoneInfo("Asia/Seoul")
 URL = "https://paper.example/rss"
@@ -52,9 +53,7 @@ def judged(text: str) -> FoundArticle | str:
 def test_every_plain_entry_of_the_samples_is_what_feedparser_says(samples: Path) -> None:
     """Whether their feeds were judged plain or not."""
     plain = papers = 0
-    for path in sorted((samples / "feeds").rglob("*")):
-        if not path.is_file() or path.name.endswith((".md", "MANIFEST.json")):
-            continue
+    for path in feed_samples(samples):
         try:
             whole = feed.read(path.read_bytes(), "text/xml", URL, SEOUL)
         except SourceUnreadableError:

@@ -13,7 +13,7 @@ from digest.collect.charset import decode
 from digest.collect.source import Known, Parsed
 from digest.collect.sources import feed, feed_expat
 from digest.errors import SourceUnreadableError
-from tests.collect.paper import item, rss
+from tests.collect.paper import feed_samples, item, rss
 
 SEOUL = ZoneInfo("Asia/Seoul")
 URL = "https://paper.example/rss"
@@ -26,9 +26,7 @@ def read(body: bytes, known: tuple[str, ...] = (), *, is_plain: bool = False) ->
 def test_both_ways_give_the_same_articles_on_every_sample(samples: Path) -> None:
     """Every second entry known, then all but the first: what is left is read as in the whole document."""
     in_part = plain = 0
-    for path in sorted((samples / "feeds").rglob("*")):
-        if not path.is_file() or path.name.endswith((".md", "MANIFEST.json")):
-            continue
+    for path in feed_samples(samples):
         try:
             whole = read(path.read_bytes())
         except SourceUnreadableError:
@@ -53,7 +51,7 @@ def test_what_feedparser_and_the_html_parser_are_spared_changes_no_article(
 
     def read_all() -> dict[str, Parsed | str]:
         came: dict[str, Parsed | str] = {}
-        for path in sorted(path for path in (samples / "feeds").rglob("*") if path.is_file()):
+        for path in feed_samples(samples):
             try:
                 came[str(path)] = read(path.read_bytes())
             except SourceUnreadableError as error:
@@ -137,9 +135,7 @@ def test_a_key_depends_on_all_that_gives_an_entry_its_meaning() -> None:
 def test_the_quick_cut_is_the_sure_one_or_none_on_every_sample(samples: Path) -> None:
     """Entries known from one way of cutting are known to the other."""
     quick = 0
-    for path in sorted((samples / "feeds").rglob("*")):
-        if not path.is_file() or path.name.endswith((".md", "MANIFEST.json")):
-            continue
+    for path in feed_samples(samples):
         rooted = xmltext.from_root(decode(path.read_bytes()).text)
         sure = scan.cut(rooted.text, URL) if rooted else None
         if rooted is None or sure is None:

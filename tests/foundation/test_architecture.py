@@ -112,7 +112,9 @@ def _sets(assignment: ast.Assign, name: str) -> bool:
 
 def test_alerts_of_the_code_are_listed() -> None:
     """The operator must find what a matter means and when it is over."""
-    raised = [(module, call) for module, call in _calls() if _called(call) == "alerts.raise_alert"]
+    raised = [
+        (module, call) for module, call in _calls() if _called(call) in ("alerts.raise_alert", "alerts.raise_once")
+    ]
 
     in_code = set().union(*(_matters(module, call.args[1]) for module, call in raised))
 

@@ -16,6 +16,9 @@ from digest.collect.scan import Outside
 from digest.collect.sources.feed_entry import Entry
 from digest.models.articles import FoundArticle
 
+Make = Callable[[Entry], FoundArticle | str]
+"""What makes an article of an entry, or says why there is none."""
+
 _NAMES = {
     "title": "title",
     "link": "link",
@@ -93,7 +96,7 @@ def read(text: str, outside: Outside) -> Entry | None:
     return _entry(values, tags, is_permanent=is_permanent)
 
 
-def agrees(texts: Sequence[str], outside: Outside, articles: Sequence[FoundArticle], make: "Make") -> bool:
+def agrees(texts: Sequence[str], outside: Outside, articles: Sequence[FoundArticle], make: Make) -> bool:
     """Whether this reading says of entries what feedparser said, who made `articles` of them. `make` is `feed_entry`'s.
 
     Entries that cannot be read here are passed over: later ones like them will be, too.
@@ -108,9 +111,6 @@ def agrees(texts: Sequence[str], outside: Outside, articles: Sequence[FoundArtic
         if len(both) == _AGREEING:
             break
     return bool(both) and all(here == article for here, article in both)
-
-
-Make = Callable[[Entry], FoundArticle | str]
 
 
 def _is_declared(name: str, outside: Outside) -> bool:
